@@ -1,0 +1,163 @@
+"""MNIST in memory: the images as they are, and loaders that hand out normalised batches.
+
+Sixty thousand digits are 47 MB as bytes, so the whole data set fits in memory on any machine, and a batch
+is one indexing operation. Lesson 1 shows the ordinary torchvision way first and compares the two.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from .arguments import require_int
+from .fetch import fetch_mnist
+
+# Over the 47,040,000 training pixels, scaled to 0..1. Lesson 1 computes both.
+MNIST_MEAN = 0.1307
+MNIST_STD = 0.3081
+
+
+class Digits(NamedTuple):
+    """Digits as they stand in the files: ``images`` uint8 (N, 28, 28), 0 black to 255 white; ``labels`` int64 (N,)."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+class Loaders(NamedTuple):
+    """What ``make_loaders`` returns; ``validation`` is None where no split was asked for."""
+
+    train: DataLoader
+    validation: DataLoader | None
+    test: DataLoader
+
+
+def load_mnist(data_dir: str | Path | None = None) -> tuple[Digits, Digits]:
+    """Return ``(train, test)``: 60,000 and 10,000 digits, fetched and verified first where that is needed.
+
+    Raises DataError when the data is not there and cannot be fetched.
+    """
+    raw = fetch_mnist(data_dir) / "MNIST" / "raw"
+    return _read_digits(raw, "train", 60_000), _read_digits(raw, "t10k", 10_000)
+
+
+def _read_digits(raw: Path, split: str, count: int) -> Digits:
+    # The IDX format: a header of 16 bytes (images) or 8 (labels), then one byte a value. The header need not
+    # be parsed, because fetch_mnist has checked every byte of the file against its SHA-256.
+    images = np.fromfile(raw / f"{split}-images-idx3-ubyte", dtype=np.uint8, offset=16)
+    labels = np.fromfile(raw / f"{split}-labels-idx1-ubyte", dtype=np.uint8, offset=8)
+    return Digits(torch.from_numpy(images).view(count, 28, 28), torch.from_numpy(labels).long())
+
+
+class NormalisedDigits(Dataset):
+    """Digits as a network takes them. Item i is a float32 image (1, 28, 28) and its label.
+
+    The images are normalised once, here, and not again in every epoch: 188 MB for 60,000.
+    """
+
+    def __init__(self, digits: Digits) -> None:
+        pixels = digits.images.unsqueeze(1).float()  # (N, 1, 28, 28), 0 to 255
+        self.images = pixels.div_(255).sub_(MNIST_MEAN).div_(MNIST_STD)
+        self.labels = digits.labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.images[index], self.labels[index]
+
+    def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        # DataLoader calls this, where it exists, once a batch rather than __getitem__ 64 times.
+        chosen = torch.tensor(indices)
+        return self.images.index_select(0, chosen), self.labels.index_select(0, chosen)
+
+
+class EpochOrder(Sampler[int]):
+    """A shuffled order that depends on ``(seed, epoch)`` alone, and on nothing that happened before.
+
+    PyTorch's own RandomSampler draws from the global random state, so its order depends on everything that
+    used a random number earlier. With this one, epoch 4 has the same order whether or not epochs 1 to 3 ran
+    in the same process. ``set_epoch`` is used as with torch's DistributedSampler; a reader who never calls
+    it gets epoch 1, 2, 3, ..., one for every complete pass.
+    """
+
+    def __init__(self, size: int, *, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass; epochs count from 1."""
+        self.epoch = require_int("epoch", epoch, minimum=1)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        epoch = self.epoch
+        yield from torch.randperm(self.size, generator=_generator(self.seed, epoch)).tolist()
+        self.epoch = epoch + 1  # reached only when the pass was complete
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    # Far apart for neighbouring seeds: seed 1 in epoch 2 must not be seed 2 in epoch 1.
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+
+
+def make_loaders(
+    batch_size: int = 64,
+    test_batch_size: int = 1000,
+    validation_size: int = 0,
+    *,
+    seed: int = 1,
+    data_dir: str | Path | None = None,
+) -> Loaders:
+    """Return loaders of normalised batches: float32 ``(B, 1, 28, 28)`` and int64 ``(B,)``.
+
+    ``validation_size`` training images, chosen by ``seed``, are set aside as ``.validation``. The order of
+    the training batches is a function of ``(seed, epoch)`` alone; validation and test are not shuffled.
+
+    Raises ValueError for a batch size below 1, a negative seed or a validation split that leaves no training
+    image, and DataError when the data cannot be had.
+    """
+    batch_size = require_int("batch_size", batch_size, minimum=1)
+    test_batch_size = require_int("test_batch_size", test_batch_size, minimum=1)
+    validation_size = require_int("validation_size", validation_size, minimum=0, maximum=59_999)
+    seed = require_int("seed", seed, minimum=0, maximum=2**31 - 1)
+
+    train, test = load_mnist(data_dir)
+    validation = None
+    if validation_size:
+        # Epoch 0 is never trained, so its order is free to choose the split.
+        order = torch.randperm(len(train.labels), generator=_generator(seed, 0))
+        kept, held_out = order[:-validation_size], order[-validation_size:]
+        validation = _in_order(Digits(train.images[held_out], train.labels[held_out]), test_batch_size)
+        train = Digits(train.images[kept], train.labels[kept])
+    return Loaders(_shuffled(train, batch_size, seed), validation, _in_order(test, test_batch_size))
+
+
+def _shuffled(digits: Digits, batch_size: int, seed: int) -> DataLoader:
+    dataset = NormalisedDigits(digits)
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=EpochOrder(len(dataset), seed=seed),
+        collate_fn=_as_it_is,
+        # Every pass over a DataLoader draws one number for its workers. From a generator of its own, so that
+        # the global random state, which dropout uses, does not depend on how often the loader was started.
+        generator=torch.Generator(),
+    )
+
+
+def _in_order(digits: Digits, batch_size: int) -> DataLoader:
+    return DataLoader(
+        NormalisedDigits(digits), batch_size=batch_size, collate_fn=_as_it_is, generator=torch.Generator()
+    )
+
+
+def _as_it_is(batch):
+    # __getitems__ has made a batch of tensors already; there is nothing left to collate.
+    return batch

@@ -1,0 +1,121 @@
+"""The training loop of lesson 3, and what it records."""
+
+import sys
+from dataclasses import dataclass, field
+
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from .arguments import check_optimizer, require_int
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device to train on: CUDA (NVIDIA or AMD), else MPS (Apple), else the CPU. Lesson 3.
+
+    ``name`` is "auto", or one of "cpu", "cuda", "cuda:1", ..., "mps" to insist on it.
+    Raises ValueError when the name is unknown or this machine does not have the device.
+    """
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *available]
+    if name == "auto":
+        return torch.device(available[0])
+    if str(name) not in available:
+        raise ValueError(f"device is {str(name)!r}; allowed on this machine is auto, {', '.join(available)}")
+    return torch.device(name)
+
+
+def set_seed(seed: int) -> None:
+    """Seed torch's random state (CPU and GPU): initial weights and dropout masks. The data has its own seed."""
+    torch.manual_seed(require_int("seed", seed, minimum=0, maximum=2**31 - 1))
+
+
+@dataclass
+class History:
+    """The record of a run, from which the loss curves are drawn.
+
+    ``train_seen`` and ``test_seen`` count training images seen before the loss was taken. The losses are
+    mean cross-entropies in nats; the accuracies run from 0 to 1. Lesson 3 writes it out.
+    """
+
+    train_seen: list = field(default_factory=list)
+    train_losses: list = field(default_factory=list)
+    test_seen: list = field(default_factory=list)
+    test_losses: list = field(default_factory=list)
+    test_accuracies: list = field(default_factory=list)
+
+
+def train_epoch(network, loader, optimizer, *, epoch, history, log_interval=10, progress=True):
+    """Train ``network`` on every image once. Written out in lesson 3.
+
+    ``loader`` is a loader of ``make_loaders``; ``epoch`` counts from 1 and chooses the order of the images.
+    Every ``log_interval`` batches the loss of the batch is appended to ``history``.
+    """
+    device = next(network.parameters()).device
+    network.train()
+    loader.sampler.set_epoch(epoch)
+    seen = (epoch - 1) * len(loader.dataset)
+    batches = tqdm(loader, f"epoch {epoch}", leave=False, file=sys.stdout) if progress else loader
+    for step, (images, labels) in enumerate(batches):
+        optimizer.zero_grad()
+        logits = network(images.to(device))
+        loss = F.cross_entropy(logits, labels.to(device))
+        loss.backward()
+        optimizer.step()
+        if step % log_interval == 0:
+            history.train_seen.append(seen + step * loader.batch_size)
+            history.train_losses.append(loss.item())
+
+
+@torch.no_grad()
+def evaluate(network, loader):
+    """Return ``(loss, accuracy)`` over all images of ``loader``; accuracy from 0 to 1. Written out in lesson 3.
+
+    The network is left in evaluation mode.
+    """
+    device = next(network.parameters()).device
+    network.eval()
+    total_loss, correct, count = 0.0, 0, 0
+    for images, labels in loader:
+        labels = labels.to(device)
+        logits = network(images.to(device))
+        total_loss += F.cross_entropy(logits, labels, reduction="sum").item()
+        correct += (logits.argmax(dim=1) == labels).sum().item()
+        count += len(labels)
+    return total_loss / count, correct / count
+
+
+def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, history=None, progress=True):
+    """Train for ``epochs`` epochs, evaluate after each, and return the History. Written out in lesson 3.
+
+    Evaluates on ``loaders.validation`` where there is a split, otherwise on ``loaders.test``. A new run is
+    evaluated once before it trains; a resumed one passes ``first_epoch`` and the ``history`` so far, which
+    is continued.
+
+    Raises ValueError when the optimizer does not hold this network's parameters (lesson 6), when its
+    learning rate is not above 0, or when ``epochs`` or ``first_epoch`` is below 1.
+    """
+    check_optimizer(network, optimizer)
+    require_int("epochs", epochs, minimum=1)
+    require_int("first_epoch", first_epoch, minimum=1)
+    history = History() if history is None else history
+    name, held_out = ("test", loaders.test)
+    if loaders.validation is not None:
+        name, held_out = ("validation", loaders.validation)
+
+    def record(epoch):
+        loss, accuracy = evaluate(network, held_out)
+        history.test_seen.append(epoch * len(loaders.train.dataset))
+        history.test_losses.append(loss)
+        history.test_accuracies.append(accuracy)
+        print(f"epoch {epoch}: {name} loss {loss:.4f}, {name} accuracy {accuracy:.2%}")
+
+    if not history.test_seen:
+        record(first_epoch - 1)  # how good is the network before it has learnt anything?
+    for epoch in range(first_epoch, first_epoch + epochs):
+        train_epoch(network, loaders.train, optimizer, epoch=epoch, history=history, progress=progress)
+        record(epoch)
+    return history
