@@ -1,0 +1,197 @@
+"""The two commands of the course, the same in bash, zsh and PowerShell.
+
+    python course.py         install what is needed, get MNIST, open the lessons in JupyterLab
+    python course.py test    install what is needed, get MNIST, run all tests
+
+Both use the virtual or conda environment they are started in, and otherwise make `.venv` beside this
+file. After the first run neither needs a network. Only the standard library is used, because nothing
+else is there yet; the syntax is kept to Python 3.6's, so that an old Python can say what it lacks.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+OLDEST = (3, 11)
+NEWEST_TRIED = (3, 14)
+STAMP = "mnist-notebooks.stamp"
+INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+class CourseError(Exception):
+    """What went wrong and what to do about it, in one line for the reader."""
+
+
+def main(arguments=None):
+    """Run one of the two commands and return the exit status."""
+    if sys.version_info < OLDEST:
+        print(old_python_message(), file=sys.stderr)
+        return 2
+    options, others = read_arguments(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        python, prefix = find_environment()
+        install(python, prefix, with_tests=options.command == "test")
+        status = run(python, "-m", "mnist_helpers", "fetch")
+        if status != 0:
+            return status
+        if options.command == "test":
+            return run(python, "-m", "pytest", *others)
+        return open_lessons(python, others)
+    except (CourseError, OSError) as error:
+        print(f"course.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncourse.py: stopped. Start it again whenever you like.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def old_python_message():
+    """Say which Python is needed, in one line."""
+    have = ".".join(str(part) for part in sys.version_info[:3])
+    need = ".".join(str(part) for part in OLDEST)
+    return f"course.py: this is Python {have}; the course needs Python {need} or newer."
+
+
+def read_arguments(arguments):
+    """Split the command line into our own options and what goes on to JupyterLab or pytest."""
+    parser = argparse.ArgumentParser(
+        prog="course.py",
+        description="Install what the course needs, get MNIST, and open the lessons in JupyterLab.",
+        epilog="All other arguments go on: to JupyterLab (python course.py --no-browser), "
+        "or to pytest (python course.py test -k lesson).",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "command", nargs="?", choices=["test"], help="run all tests instead of opening the lessons"
+    )
+    # Only a first word can be the command; further words belong to pytest or JupyterLab.
+    if arguments and (arguments[0] == "test" or arguments[0] in ("-h", "--help")):
+        return parser.parse_args(arguments[:1]), list(arguments[1:])
+    if arguments and not arguments[0].startswith("-"):
+        parser.error(f"unknown command {arguments[0]!r}: leave it out to open the lessons, or write test")
+    return parser.parse_args([]), list(arguments)
+
+
+def find_environment():
+    """Return the Python to use and its environment's folder; make `.venv` if there is none."""
+    in_virtual = sys.prefix != sys.base_prefix
+    # Conda's base environment is like a system Python: full of other things, and not ours to fill.
+    in_conda = Path(sys.prefix, "conda-meta").is_dir() and not Path(sys.prefix, "condabin").is_dir()
+    if in_virtual or in_conda:
+        return sys.executable, Path(sys.prefix)
+    prefix = ROOT / ".venv"
+    python = prefix / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        make_environment(prefix)
+    check_python(python)
+    return str(python), prefix
+
+
+def make_environment(prefix):
+    """Make a virtual environment at `prefix`, or say what is missing for that."""
+    # Debian and Ubuntu take both modules out of Python's own standard library.
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        version = ".".join(str(part) for part in sys.version_info[:2])
+        raise CourseError(
+            f"this Python cannot make virtual environments; install them with: "
+            f"sudo apt install python{version}-venv"
+        )
+    print(f"Making a virtual environment in {prefix.name}", flush=True)
+    if run(sys.executable, "-m", "venv", str(prefix)) != 0:
+        raise CourseError(f"could not make the virtual environment {prefix} (see above)")
+
+
+def check_python(python):
+    """Make sure that the Python in `.venv` still runs and is new enough."""
+    question = f"import sys; sys.exit(sys.version_info < {OLDEST})"
+    try:
+        works = run(python, "-c", question, quiet=True) == 0
+    except OSError:
+        works = False
+    if not works:
+        raise CourseError(
+            "the environment in .venv does not work (its Python is too old, was removed, or the folder was "
+            "copied from another machine); delete the folder .venv and start again"
+        )
+
+
+def check_pip(python):
+    """Make sure that the environment has pip; one that was interrupted in the making has none."""
+    if run(python, "-m", "pip", "--version", quiet=True) == 0:
+        return
+    if run(python, "-m", "ensurepip") != 0:
+        raise CourseError(f"there is no pip for {python}; make a new environment and start again")
+
+
+def install(python, prefix, with_tests):
+    """Install the requirements into the environment, unless its stamp says that they are there."""
+    stamp = prefix / STAMP
+    wanted = fingerprint()
+    installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
+    if installed[:1] == [wanted] and (not with_tests or "test" in installed):
+        return
+    extra = "with what the tests need" if with_tests else "this takes a few minutes the first time"
+    print(f"Installing the course's requirements ({extra})", flush=True)
+    command = [python, "-m", "pip", "install", "-r", "requirements.txt"]
+    if with_tests:
+        command += ["-e", ".[test]"]
+    check_pip(python)
+    stamp.unlink(missing_ok=True)
+    if run(*command) != 0:
+        raise CourseError(f"pip could not install everything (see above){install_hint()}")
+    stamp.write_text(f"{wanted} {'test' if with_tests else ''}\n", encoding="utf-8")
+
+
+def install_hint():
+    """Return what is worth trying after a failed installation, as the end of a sentence."""
+    if sys.version_info[:2] > NEWEST_TRIED:
+        newest = ".".join(str(part) for part in NEWEST_TRIED)
+        return f"; PyTorch may not be out for this Python yet: try Python {newest}"
+    return "; the table in README.md under Troubleshooting has the common causes"
+
+
+def fingerprint():
+    """Hash what decides about an installation: the requirements, and where this folder lies."""
+    parts = [(ROOT / name).read_bytes() for name in ("requirements.txt", "pyproject.toml")]
+    parts.append(str(ROOT).encode("utf-8"))
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def open_lessons(python, others):
+    """Start JupyterLab in the lessons' folder; it runs until Ctrl-C."""
+    print("Opening the lessons in JupyterLab; Ctrl-C twice in this window ends it", flush=True)
+    return run(python, "-m", "jupyterlab", "notebooks", *others, ends_on_interrupt=True)
+
+
+def run(*command, quiet=False, ends_on_interrupt=False):
+    """Run a command in the course's folder and return its exit status.
+
+    Ctrl-C reaches the command as well: it is given the time to tidy up. After that KeyboardInterrupt is
+    raised, except for a command of which Ctrl-C is the normal end.
+    """
+    output = subprocess.DEVNULL if quiet else None
+    interrupted = False
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=output, stderr=output) as process:
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True
+            except SystemExit:  # From SIGTERM, which unlike Ctrl-C has reached this process alone.
+                process.terminate()
+                raise
+    if interrupted and not ends_on_interrupt:
+        raise KeyboardInterrupt
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
