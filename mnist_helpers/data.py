@@ -21,7 +21,10 @@ MNIST_STD = 0.3081
 
 
 class Digits(NamedTuple):
-    """Digits as they stand in the files: ``images`` uint8 (N, 28, 28), 0 black to 255 white; ``labels`` int64 (N,)."""
+    """Digits as they stand in the files.
+
+    ``images`` is uint8 (N, 28, 28), from 0, black, to 255, white; ``labels`` is int64 (N,), from 0 to 9.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor

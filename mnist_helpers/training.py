@@ -29,7 +29,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def set_seed(seed: int) -> None:
-    """Seed torch's random state (CPU and GPU): initial weights and dropout masks. The data has its own seed."""
+    """Seed torch's random state: initial weights and dropout masks. The data has a seed of its own."""
     torch.manual_seed(require_int("seed", seed, minimum=0, maximum=2**31 - 1))
 
 
@@ -72,9 +72,9 @@ def train_epoch(network, loader, optimizer, *, epoch, history, log_interval=10, 
 
 @torch.no_grad()
 def evaluate(network, loader):
-    """Return ``(loss, accuracy)`` over all images of ``loader``; accuracy from 0 to 1. Written out in lesson 3.
+    """Return the mean loss and the accuracy (0 to 1) over all images of ``loader``. Written out in lesson 3.
 
-    The network is left in evaluation mode.
+    The loss is in nats. The network is left in evaluation mode.
     """
     device = next(network.parameters()).device
     network.eval()

@@ -58,7 +58,9 @@ def test_batches_equal_the_ordinary_torchvision_way(loaders, data_dir):
     transform = v2.Compose(
         [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((MNIST_MEAN,), (MNIST_STD,))]
     )
-    ordinary = DataLoader(torchvision.datasets.MNIST(data_dir, train=False, transform=transform), batch_size=1000)
+    ordinary = DataLoader(
+        torchvision.datasets.MNIST(data_dir, train=False, transform=transform), batch_size=1000
+    )
     theirs, their_labels = next(iter(ordinary))
     ours, our_labels = next(iter(loaders.test))
     assert torch.equal(our_labels, their_labels)
@@ -107,10 +109,12 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 
 def test_order_is_the_same_in_another_process(data_dir):
-    program = "from mnist_helpers.data import EpochOrder; s = EpochOrder(50, seed=3); s.set_epoch(4); print(list(s))"
+    program = "from mnist_helpers.data import *; s = EpochOrder(50, seed=3); s.set_epoch(4); print(list(s))"
     sampler = EpochOrder(50, seed=3)
     sampler.set_epoch(4)
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, check=True
+    )
     assert said.stdout.strip() == str(list(sampler))
 
 
@@ -177,4 +181,7 @@ def test_wrong_arguments_are_named_before_any_work(arguments, named, tmp_path):
 
 
 def test_numpy_integers_are_integers(data_dir):
-    assert make_loaders(batch_size=np.int64(32), validation_size=59_900, data_dir=data_dir).train.batch_size == 32
+    assert (
+        make_loaders(batch_size=np.int64(32), validation_size=59_900, data_dir=data_dir).train.batch_size
+        == 32
+    )
