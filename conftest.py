@@ -4,5 +4,5 @@ import os
 
 # Kernels that nbval and nbclient start inherit the environment. A progress bar would only fill their outputs.
 os.environ["TQDM_DISABLE"] = "1"
-# A test draws into memory: no window, on a machine with a screen or without one.
-os.environ.setdefault("MPLBACKEND", "Agg")
+# A reader's own MPLBACKEND would reach the kernels too, and a kernel that draws elsewhere shows no figures.
+os.environ.pop("MPLBACKEND", None)

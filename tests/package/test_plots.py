@@ -1,11 +1,14 @@
 """The figures show what they are given."""
 
+import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import torch
 
 from mnist_helpers import History, load_mnist, plot_confusion, plot_history, show_digits, show_predictions
 from mnist_helpers.plots import RED
+
+matplotlib.use("Agg")  # into memory, on a machine with a screen too; for this process, not for the kernels
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,163 @@
+"""Every lesson has the course's form, and is stored as it should be."""
+
+import re
+import tomllib
+
+import nbformat
+import pytest
+
+from .notebooks import NOTEBOOKS, ROOT, code_cells, markdown, number, pictures, printed, read, tagged
+
+ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
+    "Repository"
+]
+SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.get("id") == "setup")
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=number)
+
+
+def test_is_valid_and_of_version_4_5(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_metadata_holds_the_kernel_and_nothing_else(path):
+    metadata = read(path).metadata
+    assert set(metadata) == {"kernelspec", "language_info"}
+    assert metadata.kernelspec.name == "python3"
+    assert dict(metadata.language_info) == {"name": "python"}
+
+
+def test_was_executed_once_from_top_to_bottom(path):
+    counts = [cell.execution_count for cell in code_cells(read(path))]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_stored_outputs_hold_no_error_no_stderr_no_widget(path):
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+            assert not any("widget" in kind for kind in output.get("data", {})), cell.source
+
+
+def test_title_and_badge(path):
+    title = read(path).cells[0].source
+    assert re.match(rf"# {int(number(path))}\. \S", title)
+    github = ADDRESS.removeprefix("https://github.com/")
+    target = f"https://colab.research.google.com/github/{github}/blob/main/notebooks/{path.name}"
+    assert title.count("colab.research.google.com/github/") == 1
+    assert f"]({target})" in title
+
+
+def test_card(path):
+    card = read(path).cells[1].source
+    assert len(card.splitlines()) <= 6
+    assert re.search(r"\*\*Time\*\* \| about \d+ minutes to read, \d+ seconds to run on two CPU cores", card)
+    assert "**Needs**" in card
+    lessons = next(line for line in card.splitlines() if "**Lessons**" in line)
+    for other in NOTEBOOKS:
+        assert (f"]({other.name})" in lessons) == (other != path)
+    assert len(re.findall(rf"\*\*{int(number(path))} \w+\*\*", lessons)) == 1
+
+
+def test_objectives(path):
+    goals = read(path).cells[2].source
+    assert goals.startswith("**You will**")
+    assert 3 <= len(re.findall(r"^[*-] ", goals, re.MULTILINE)) <= 5
+
+
+def test_setup_cell_is_the_same_everywhere(path):
+    first = code_cells(read(path))[0]
+    assert first.id == "setup"
+    assert first.source == SETUP
+    assert len(SETUP.splitlines()) <= 15
+    assert f"--no-deps git+{ADDRESS}\n" in SETUP
+
+
+def test_nothing_that_colab_has_is_reinstalled(path):
+    installs = [
+        line for cell in code_cells(read(path)) for line in cell.source.splitlines() if "pip install" in line
+    ]
+    assert len(installs) == 1, "the set-up cell alone installs, and this package alone"
+
+
+def test_exercises_are_stub_check_solution(path):
+    notebook = read(path)
+    order = [cell.get("id", "") for cell in notebook.cells]
+    stubs = [name for name in order if re.fullmatch(r"ex\d-stub", name)]
+    assert 2 <= len(stubs) <= 4
+    for stub in stubs:
+        exercise = stub.removesuffix("-stub")
+        at = order.index(stub)
+        assert order[at + 1 : at + 3] == [f"{exercise}-check", f"{exercise}-solution"]
+        assert "# your code" in notebook.cells[at].source
+        assert re.search(r"[●○] [●○] [●○] \(\d+ minutes?\)", notebook.cells[at - 1].source)
+    assert [cell.id for cell in tagged(notebook, "solution")] == [
+        name for name in order if re.fullmatch(r"ex\d-solution", name)
+    ]
+
+
+def test_solutions_are_folded(path):
+    for cell in tagged(read(path), "solution"):
+        assert cell.source.startswith("# @title Solution")
+        assert cell.metadata.get("cellView") == "form"
+        assert cell.metadata.get("jupyter", {}).get("source_hidden") is True
+
+
+def test_recap_questions_and_next(path):
+    cells = [cell.source for cell in read(path).cells if cell.cell_type == "markdown"]
+    recap = next(text for text in cells if text.startswith("## Recap"))
+    assert len(re.findall(r"^[*-] ", recap, re.MULTILINE)) == 5
+    questions = next(text for text in cells if text.startswith("## Ask yourself"))
+    assert len(re.findall(r"<details>\s*<summary>[^<]*\?", questions)) == 5
+    assert questions.count("</details>") == 5
+    assert cells[-1].startswith("## Where next")
+
+
+def test_relative_links_lead_somewhere(path):
+    links = re.findall(r"\]\((?!https?://|#)([^)\s]+)\)", markdown(read(path)))
+    assert links
+    for link in links:
+        assert (path.parent / link.split("#")[0]).exists(), link
+
+
+def test_a_checked_cell_has_output_and_no_picture(path):
+    """nbval passes a checked cell without stored output in silence, and never compares pictures."""
+    for cell in code_cells(read(path)):
+        if CHECKED in cell.source:
+            assert cell.outputs, cell.source
+            assert not pictures(cell), cell.source
+
+
+def test_every_lesson_has_cells_whose_output_is_compared(path):
+    assert sum(CHECKED in cell.source for cell in code_cells(read(path))) >= 6
+
+
+def test_a_figure_is_followed_by_a_printed_line(path):
+    for cell in code_cells(read(path)):
+        if pictures(cell):
+            assert printed(cell).strip(), (
+                f"{path.name}, {cell.id}: a figure without a line that says what it shows"
+            )
+
+
+def test_cells_are_short(path):
+    for cell in code_cells(read(path)):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 25 or "solution" in cell.metadata.get("tags", []), cell.source
+
+
+def test_nothing_hides_a_failure(path):
+    for cell in code_cells(read(path)):
+        assert "raises-exception" not in cell.metadata.get("tags", [])
+        assert "nbval-ignore-output" not in cell.metadata.get("tags", [])
+        assert not re.search(r"NBVAL_(SKIP|IGNORE|RAISES)", cell.source)
+        assert not re.search(r"except( Exception)?:\s*\n\s*pass", cell.source)
+        assert not any(line.rstrip().endswith(";") for line in cell.source.splitlines()), (
+            "; hides nothing under nbval"
+        )
