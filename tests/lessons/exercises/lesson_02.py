@@ -1,0 +1,175 @@
+"""Answers that students give to the exercises of lesson 2."""
+
+import torch
+from torch import nn
+
+
+def forgets_the_first(size, kernel_size, stride):
+    return (size - kernel_size) // stride
+
+
+def halves_places(size, kernel_size, stride):
+    return (size - kernel_size) / stride + 1
+
+
+def forgets_the_kernel(size, kernel_size, stride):
+    return size // stride
+
+
+def stride_of_one(size, kernel_size, stride):
+    return size - kernel_size + 1
+
+
+def windows_side_by_side(size, kernel_size, stride):
+    return size // kernel_size
+
+
+def naive(logits):
+    return logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+
+
+def clamped(logits):
+    return naive(logits.clamp(-50, 50))
+
+
+def shifted_by_the_batch(logits):
+    return naive(logits - logits.max())
+
+
+def in_doubles(logits):
+    return naive(logits.double())
+
+
+def down_the_columns(logits):
+    return logits.exp() / logits.exp().sum(dim=0, keepdim=True)
+
+
+def over_everything(logits):
+    powers = (logits - logits.max()).exp()
+    return powers / powers.sum()
+
+
+def powers_alone(logits):
+    return (logits - logits.amax(dim=1, keepdim=True)).exp()
+
+
+def logarithms(logits):
+    return logits.log_softmax(dim=1)
+
+
+def in_place(logits):
+    logits -= logits.amax(dim=1, keepdim=True)
+    return logits.softmax(dim=1)
+
+
+def off_by_little(logits):
+    return logits.softmax(dim=1) + 2e-3
+
+
+def second_row_alone_is_wrong(logits):
+    return torch.cat([logits[:1].softmax(dim=1), naive(logits[1:]) * 2])
+
+
+def shared_between_two(logits):
+    probabilities = logits.softmax(dim=1)
+    return torch.cat([probabilities[:1], probabilities[1:].flip(1)])
+
+
+def without_keepdim(logits):
+    powers = logits.exp()
+    return powers / powers.sum(dim=1)
+
+
+def first_row_alone(logits):
+    return logits[0].softmax(dim=0)
+
+
+def sequential(first_out, second_in, inputs, outputs=10, *, second_out=16, kernel_size=3, padding=0):
+    return nn.Sequential(
+        *[nn.Conv2d(1, first_out, kernel_size, padding=padding), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Conv2d(second_in, second_out, kernel_size), nn.ReLU(), nn.MaxPool2d(2)],
+        *[nn.Flatten(), nn.Linear(inputs, outputs)],
+    )
+
+
+class OneLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(784, 10)
+
+    def forward(self, images):
+        return self.layer(images.flatten(start_dim=1))
+
+
+class Misfit(OneLayer):
+    def forward(self, images):
+        return self.layer(images)
+
+
+CASES = {
+    "output_size": {
+        "stub": lambda size, kernel_size, stride: None,
+        "wrong": [
+            (forgets_the_first, "for size 28, kernel_size 5, stride 1 it gives 23"),
+            (halves_places, "it gives 3.5; the last pixel is left over"),
+            (forgets_the_kernel, "a row of 28 pixels"),
+            (stride_of_one, "windows of 2 that move on by 2"),
+            (windows_side_by_side, "it gives 5; draw a row"),
+            (lambda size: size, "TypeError"),
+            (24, "TypeError"),
+        ],
+    },
+    "variant_parameters": {
+        "stub": None,
+        "wrong": [
+            (45_252, "the weights alone"),
+            (21_360, "320 inputs of Net"),
+            (41_040, "all 16"),
+            (torch.tensor(21_840), "Net itself"),
+            (30_960, "side of the maps after each step"),
+            (62_960, "odd last row"),
+            (83_760, "takes 2 off"),
+            (198_960, "after pooling"),
+            (1_000, "too few"),
+            ("45,361", "ValueError"),
+            (sequential(8, 8, 400), "a number is asked for"),
+        ],
+    },
+    "softmax": {
+        "stub": lambda logits: None,
+        "wrong": [
+            (naive, "logits of 1000 give nan"),
+            (clamped, "for logits of 1000 the rows add up to 1, but 0.5000 at [0, "),
+            (shifted_by_the_batch, "a row of 1000 above a row of -1000 gives nan"),
+            (in_doubles, "logits of 1000 give nan"),
+            (down_the_columns, "columns add up to 1"),
+            (over_everything, "all numbers together"),
+            (powers_alone, "row 0 adds up to 1.503"),
+            (off_by_little, "row 0 adds up to 1.006"),
+            (second_row_alone_is_wrong, "row 1 adds up to 2 "),
+            (shared_between_two, "0.0166 at [1, 2] is not the probability"),
+            (logarithms, "logarithms"),
+            (in_place, "changes the logits"),
+            (without_keepdim, "RuntimeError"),
+            (first_row_alone, "the result is (3,)"),
+            (torch.rand(2, 3), "TypeError"),
+        ],
+    },
+    "mended": {
+        "stub": lambda: None,
+        "wrong": [
+            (lambda: sequential(8, 10, 320), "part [3], a Conv2d, cannot take (3, 8, 13, 13)"),
+            (lambda: sequential(8, 8, 320), "part [7], a Linear, cannot take (3, 400)"),
+            (lambda: sequential(10, 10, 400), "[10, 16] kernels"),
+            (lambda: sequential(8, 8, 500, second_out=20), "[8, 20] kernels"),
+            (lambda: sequential(8, 8, 400, 16), "(3, 16)"),
+            (lambda: OneLayer, "the class OneLayer itself"),
+            (OneLayer, "[] kernels"),
+            (Misfit, "RuntimeError"),
+            (lambda: 400, "it returned int"),
+            (sequential(8, 8, 400), "inside the function"),
+            (lambda: sequential(8, 8, 256, kernel_size=5), "now (5, 5) and (5, 5)"),
+            (lambda: sequential(8, 8, 576, padding=1), "576 inputs"),
+        ],
+    },
+}
