@@ -261,12 +261,13 @@ def test_a_missing_file_or_a_folder(tmp_path):
 def test_a_file_cut_short(checkpoint, kept):
     path, *_ = checkpoint
     path.write_bytes(path.read_bytes()[:kept])
-    refused(path, None, fragment="damaged or cut short")
+    there = path.stat().st_size
+    refused(path, None, fragment=f": cut short or damaged, {there:,} bytes are there; use an earlier")
 
 
 def test_a_text_file_and_another_archive(tmp_path):
     (tmp_path / "text.pt").write_text("These are my weights.\n" * 1000)
-    refused(tmp_path / "text.pt", None, fragment="damaged")
+    refused(tmp_path / "text.pt", None, fragment="cut short or damaged")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("notes.txt", "nothing to load")
     refused(tmp_path / "other.zip", None, fragment="cannot be read by PyTorch")
@@ -300,7 +301,7 @@ def test_the_bit_that_torch_takes_for_a_folder(checkpoint):
     entry = raw.index(b"archive/data/0", entry) - 46  # the name follows the 46 bytes of its entry
     raw[entry + 38] ^= 0x10  # external attributes
     path.write_bytes(raw)
-    refused(path, None, fragment="damaged")
+    refused(path, None, fragment=": damaged (a part of it is marked as a folder); use an earlier")
 
 
 def test_a_flipped_weight_is_refused_before_anything_changes(checkpoint):
@@ -311,7 +312,7 @@ def test_a_flipped_weight_is_refused_before_anything_changes(checkpoint):
     assert not same(torch.load(path, weights_only=True)["model"], dict(network.state_dict())), (
         "torch noticed nothing"
     )
-    refused(path, None, fragment="damaged or cut short")
+    refused(path, None, fragment=": damaged (a checksum in it is wrong); use an earlier")
 
 
 def rewritten(path, change):
@@ -336,6 +337,7 @@ CHANGES = {
         "torch.float64 (50,)",
     ),
     "not a tensor": (lambda c: c["model"].update({"fc1.bias": [0.0] * 50}), "fc1.bias is missing"),
+    "no weights": (lambda c: c.update(model=None), "conv1.bias is missing"),
     "NaN": (lambda c: c["model"]["conv1.bias"].fill_(float("nan")), "conv1.bias holds NaN"),
     "a momentum buffer of another shape": (
         lambda c: c["optimizer"]["state"][5].update(momentum_buffer=torch.zeros(49)),

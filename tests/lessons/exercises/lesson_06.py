@@ -1,0 +1,182 @@
+"""Answers that students give to the exercises of lesson 6."""
+
+import torch
+
+
+def _all_true(network, optimizer):
+    return True
+
+
+def _equal_numbers(network, optimizer):
+    held = optimizer.param_groups[0]["params"]
+    own = list(network.parameters())
+    return len(held) == len(own) and all(map(torch.equal, held, own))
+
+
+def _first_group(network, optimizer):
+    return [id(p) for p in optimizer.param_groups[0]["params"]] == [id(p) for p in network.parameters()]
+
+
+def _some_foreign(network, optimizer):
+    own = {id(parameter) for parameter in network.parameters()}
+    return own <= {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
+
+
+def _some_missing(network, optimizer):
+    own = {id(parameter) for parameter in network.parameters()}
+    return {id(tensor) for group in optimizer.param_groups for tensor in group["params"]} <= own
+
+
+def _ids(network, optimizer):
+    return {id(parameter) for parameter in network.parameters()}
+
+
+def _in_list(network, optimizer):
+    return all(parameter in optimizer.param_groups[0]["params"] for parameter in network.parameters())
+
+
+def _in_order(network, optimizer):
+    held = [id(tensor) for group in optimizer.param_groups for tensor in group["params"]]
+    return held == [id(parameter) for parameter in network.parameters()]
+
+
+def _held(network, optimizer):
+    held = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
+    return held == {id(parameter) for parameter in network.parameters()}
+
+
+def _no_else(network, optimizer):
+    if _held(network, optimizer):
+        return True
+
+
+def _true_left_out(network, optimizer):
+    if not _held(network, optimizer):
+        return False
+
+
+def _printed(network, optimizer):
+    print(_held(network, optimizer))
+
+
+def _two_masks(layer, inputs):
+    return layer(inputs), layer(inputs)
+
+
+def _evaluation_mode(layer, inputs):
+    layer.eval()
+    return layer(inputs), layer(inputs)
+
+
+def _called_once(layer, inputs):
+    result = layer(inputs)
+    return result, result
+
+
+def _fixed_seed(layer, inputs):
+    torch.manual_seed(1)
+    first = layer(inputs)
+    torch.manual_seed(1)
+    return first, layer(inputs)
+
+
+def _put_back_twice(layer, inputs):
+    state = torch.get_rng_state()
+    first = layer(inputs)
+    torch.set_rng_state(state)
+    second = layer(inputs)
+    torch.set_rng_state(state)
+    return first, second
+
+
+def _printed_masks(layer, inputs):
+    print(layer(inputs), layer(inputs))
+
+
+def _first_alone(layer, inputs):
+    state = torch.get_rng_state()
+    layer(inputs)
+    torch.set_rng_state(state)
+    return layer(inputs)
+
+
+def _images_first(batches):
+    return batches * 64 // 60_000 + 1, batches * 64 % 60_000
+
+
+def _epoch_from_zero(batches):
+    return batches // 938, batches % 938 * 64
+
+
+def _batches_left(batches):
+    return batches // 938 + 1, batches % 938
+
+
+def _full_batches_alone(batches):
+    return batches // 937 + 1, batches % 937 * 64
+
+
+def _images_first_of_an_epoch(batches):
+    complete, rest = divmod(batches, 938)
+    return (complete + 1, rest * 64) if rest else (complete, 60_000)
+
+
+def _with_fractions(batches):
+    complete, rest = divmod(batches, 938)
+    return float(complete + 1), float(rest * 64)
+
+
+def _printed_place(batches):
+    print(batches // 938 + 1, batches % 938 * 64)
+
+
+def _one_branch(batches):
+    if batches >= 938:
+        return batches // 938 + 1, batches % 938 * 64
+
+
+CASES = {
+    "trains": {
+        "stub": lambda network, optimizer: None,
+        "wrong": [
+            (_all_true, "which tensors they are"),
+            (_equal_numbers, "which tensors they are"),
+            (_first_group, "four param_groups"),
+            (_some_foreign, "another network's parameters as well"),
+            (_some_missing, "last layer alone"),
+            (_ids, "it returned set"),
+            (_in_list, "RuntimeError"),
+            (_in_order, "does the order matter"),
+            (_no_else, "every branch"),
+            (_true_left_out, "every branch"),
+            (_printed, "hand the answer back with return"),
+            (True, "TypeError"),
+        ],
+    },
+    "repeats_the_mask": {
+        "stub": lambda layer, inputs: None,
+        "wrong": [
+            (_two_masks, "of 1,000 places"),
+            (_evaluation_mode, "training mode"),
+            (_called_once, "1 time(s)"),
+            (_fixed_seed, "fixed seed"),
+            (_put_back_twice, "let the state move on"),
+            (_printed_masks, "hand the answer back with return"),
+            (_first_alone, "it returned Tensor"),
+        ],
+    },
+    "place_in_the_data": {
+        "stub": lambda batches: None,
+        "wrong": [
+            (_images_first, "938 batches of epoch 1 and 562 of epoch 2"),
+            (_epoch_from_zero, "after 0 batches it says epoch 0"),
+            (_batches_left, "938 batches of epoch 1 and 562 of epoch 2"),
+            (_full_batches_alone, "562 of epoch 2"),
+            (lambda batches: batches % 938, "two numbers"),
+            (_images_first_of_an_epoch, "says epoch 0, 60,000 images"),
+            (_with_fractions, "whole numbers alone"),
+            (_printed_place, "hand the answer back with return"),
+            (_one_branch, "every branch"),
+        ],
+    },
+}
