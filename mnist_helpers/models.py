@@ -8,7 +8,7 @@ class Net(nn.Module):
     """Two convolutions, two linear layers, two dropouts: 21,840 parameters. Written out in lesson 2.
 
     Layers and sizes are those of the tutorial this course grew from (after G. Koehler's "MNIST Handwritten
-    Digit Recognition in PyTorch", 2020). It returned ``log_softmax``; this network returns logits, to be
+    Digit Recognition in PyTorch"). It returned ``log_softmax``; this network returns logits, to be
     used with ``cross_entropy``, which is the same loss (lesson 2 shows it on numbers).
 
     ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
