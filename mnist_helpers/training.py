@@ -114,7 +114,7 @@ def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, history=None, p
         print(f"epoch {epoch}: {name} loss {loss:.4f}, {name} accuracy {accuracy:.2%}")
 
     if not history.test_seen:
-        record(first_epoch - 1)  # how good is the network before it has learnt anything?
+        record(first_epoch - 1)  # how good is the network before it has learned anything?
     for epoch in range(first_epoch, first_epoch + epochs):
         train_epoch(network, loaders.train, optimizer, epoch=epoch, history=history, progress=progress)
         record(epoch)
