@@ -1,0 +1,184 @@
+"""The checks of lesson 4, loss curves, and the three runs without a name that one of them asks about."""
+
+import math
+
+import torch
+
+from ..training import History
+from .verdict import call, check
+
+# Training losses, then validation losses, of three runs of Net (batch 64, momentum 0.5, seed 7), rounded,
+# and stored rather than trained here, so that they look alike on every machine.
+_CURVES = {
+    "A": (  # 6,000 images sorted from 9 to 0, rate 0.02.
+        "2.25 0.5 1.8 0.13 2.13 1.61 2.99 1.22 2.22 0.94 2.24 1.58 2.23 2.61 2.31 2.54 2.28 2.59 "
+        "2.37 2.5 2.28 2.45 2.14 2.34 1.09 2.22 1.23 1.97 0.58 1.74 0.53 1.67 3.36 1.92 3.12 2.1 "
+        "2.66 2.28 2.42 2.21 2.4 2.2 2.39 2.17 2.47 2.22 2.53 2.24 2.52 2.24 2.54 2.51 2.31 2.36 "
+        "1.91 3.07 2.01 3.03 2.14 2.56 2.15 2.61 2.07 2.85 2.26 2.55 2.09 2.38 1.76 2.2 2.8 2.23 "
+        "2.57 1.98 2.51 1.85",
+        "2.3 2.31 2.31 2.47 3.04",
+    ),
+    "B": (  # 6,000 shuffled images, rate 0.002.
+        "2.33 2.28 2.3 2.33 2.28 2.3 2.32 2.29 2.3 2.32 2.27 2.27 2.3 2.3 2.3 2.26 2.26 2.25 2.3 "
+        "2.31 2.3 2.32 2.27 2.28 2.3 2.29 2.27 2.32 2.29 2.31 2.29 2.28 2.26 2.26 2.28 2.27 2.26 "
+        "2.25 2.23 2.29 2.26 2.25 2.26 2.23 2.25 2.23 2.24 2.27 2.27 2.24 2.24 2.24 2.21 2.23 2.23 "
+        "2.25 2.23 2.2 2.24 2.21 2.23 2.21 2.21 2.25 2.22 2.21 2.24 2.25 2.19 2.17 2.19 2.17 2.22 "
+        "2.2 2.22 2.18",
+        "2.3 2.28 2.25 2.22 2.15",
+    ),
+    "C": (  # 300 images, no dropout, rate 0.08.
+        "2.3 2.22 2.05 1.82 1.07 1.96 0.87 0.78 0.35 0.34 0.27 0.17 1.49 0.43 0.1 0.17 0.03 0.06 "
+        "0.02 0.02 0.01 0.01 0.01 0 0.01 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+        "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+        "2.3 1.05 0.59 1.05 0.34 0.37 0.38 0.41 0.43 0.44 0.45 0.46 0.46 0.47 0.48 0.48 0.49 0.49 "
+        "0.5 0.5 0.51",
+    ),
+}
+_EPOCH = {"A": (6_000, 19), "B": (6_000, 19), "C": (300, 1)}  # images in an epoch, recorded losses
+
+ILLNESSES = (
+    "rate too high",
+    "rate too low",
+    "data not shuffled",
+    "gradients not cleared",
+    "overfitting",
+)
+
+
+def unlabelled_runs() -> dict[str, History]:
+    """Return three sick runs, ``{"A": History, ...}``; their ``test_losses`` are validation losses."""
+    runs = {}
+    for name, curves in _CURVES.items():
+        train, validation = ([float(loss) for loss in curve.split()] for curve in curves)
+        images, recorded = _EPOCH[name]
+        seen = [step // recorded * images + step % recorded * 320 for step in range(len(train))]
+        apart = 24_000 // (len(validation) - 1)
+        runs[name] = History(seen, train, [apart * index for index in range(len(validation))], validation)
+    return runs
+
+
+@check(right="Its first value is the first loss, and from there it forgets one part in ten at every step.")
+def smooth_exponentially(function):
+    """``function(losses, beta)`` returns the corrected exponential average, one value for each loss."""
+    losses, beta = [4.0, 2.0, 3.0, 1.0, 1.0, 0.5], 0.9
+    answer = torch.as_tensor(call(function, list(losses), beta)).detach().cpu().double().squeeze()
+    if answer.shape != (len(losses),):
+        return f"{len(losses)} losses went in, and the shape {tuple(answer.shape)} came out."
+    raw = _averages(losses, beta)
+    corrected = [value / (1 - beta**step) for step, value in enumerate(raw, start=1)]
+    if _close(answer, corrected):
+        return _explain_other_beta(function)
+    for mistaken, reason in _mistaken_averages(losses, beta, raw):
+        if _close(answer, mistaken):
+            return reason
+    expected = ", ".join(f"{value:.3f}" for value in corrected[:3])
+    came = ", ".join(f"{value:.3f}" for value in answer[:3].tolist())
+    return f"for the losses 4, 2, 3 and beta 0.9 the averages are {expected}, and it gave {came}."
+
+
+def _mistaken_averages(losses, beta, raw) -> list:
+    """What usual mistakes give, each with what to tell the student."""
+    from_first = [losses[0]]
+    for loss in losses[1:]:
+        from_first.append(beta * from_first[-1] + (1 - beta) * loss)
+    behind = [value / (1 - beta ** max(step, 1)) for step, value in enumerate(raw)]
+    swapped = _averages(losses, 1 - beta)
+    swapped_corrected = [value / (1 - (1 - beta) ** step) for step, value in enumerate(swapped, start=1)]
+    exchanged = (
+        "beta and 1 - beta have changed places: 0.9 is the weight of the past, 0.1 that of the new loss."
+    )
+    return [
+        (raw, "it starts at 0.40, where the first loss is 4. The zero it began from is still in it."),
+        (from_first, "it began from the first loss, which then weighs more than any other. Begin from 0."),
+        (behind, "the power of beta is one behind. How many losses have gone in at the first step?"),
+        (swapped, exchanged),
+        (swapped_corrected, exchanged),
+        (
+            [value / (1 - beta) for value in raw],
+            "it divides by 1 - beta at every step, and not by 1 - beta ** t.",
+        ),
+    ]
+
+
+def _averages(losses, beta) -> list:
+    average, averages = 0.0, []
+    for loss in losses:
+        average = beta * average + (1 - beta) * loss
+        averages.append(average)
+    return averages
+
+
+def _close(answer, expected) -> bool:
+    return bool(torch.allclose(answer, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-5))
+
+
+def _explain_other_beta(function):
+    # A function that ignores its argument is right for 0.9 alone.
+    answer = torch.as_tensor(call(function, [1.0, 3.0], 0.5)).detach().cpu().double().squeeze()
+    if answer.shape == (2,) and _close(answer, [1.0, 1.75 / 0.75]):
+        return None
+    return "it is right for beta 0.9, and wrong for beta 0.5. Is 0.9 written into the function?"
+
+
+@check(right="This is early stopping: the run ends later than the network that is kept.")
+def epoch_to_keep(function):
+    """``function(losses, patience)`` returns the index of the loss that early stopping keeps."""
+    hints = {
+        2: "it counts epochs from 1. The first entry, index 0, was measured before training.",
+        4: "it returned 4, the epoch in which patience ran out. Which had the lowest loss until then?",
+        5: "it returned 5, the 0.3, but three epochs without a new lowest had ended the run before.",
+    }
+    kept = _number(call(function, [2.3, 0.5, 0.6, 0.7, 0.8, 0.3], 3))
+    if kept != 1:
+        other = f"it returned {kept:g}. The lowest loss seen was 0.5: which index has it?"
+        return f"for 2.3, 0.5, 0.6, 0.7, 0.8, 0.3 and a patience of 3 {hints.get(kept, other)}"
+    for losses, index, hint in _RUNS_TO_STOP:
+        kept = _number(call(function, list(losses), 3))
+        if kept != index:
+            return f"for {', '.join(map(str, losses))} and a patience of 3 it returned {kept:g}. {hint}"
+    return None
+
+
+_RUNS_TO_STOP = (
+    ((3.0, 2.0, 1.0, 0.5, 0.4), 4, "A run whose loss falls to the end keeps its last epoch."),
+    ((2.3, 0.5, 0.6, 0.4, 0.45), 3, "One bad epoch does not end a run."),
+    ((2.0, 1.0, 1.4, 1.3, 1.2, 0.9), 1, "Compare with the lowest so far, not with the epoch before."),
+    ((2.0, 1.0, 1.4, 0.8, 0.9, 0.85, 0.7, 0.75), 6, "A new lowest loss starts the count again."),
+)
+
+
+def _number(value) -> float:
+    number = float(value)
+    if math.isnan(number):
+        raise ValueError("the epoch is nan")
+    return number
+
+
+@check(
+    right="Jumps at every change of digit, a slow straight slide, a gap that opens: each cause has its shape."
+)
+def name_the_illness(answer):
+    """``answer`` is a dict from "A", "B" and "C" to one of ILLNESSES."""
+    if not hasattr(answer, "get"):
+        return 'the answer is a dict, {"A": ..., "B": ..., "C": ...}.'
+    named = {str(name).upper(): _plain(illness) for name, illness in answer.items() if illness is not None}
+    missing = [name for name in "ABC" if name not in named]
+    if missing:
+        return f"{missing[0]} has no name yet."
+    for name in "ABC":
+        if named[name] not in ILLNESSES:
+            return f"{named[name]!r} is not one of: {', '.join(ILLNESSES)}."
+    hints = {
+        "A": "its training loss swings wider than chance does. What might all images of a batch share?",
+        "B": "look at both its ends: does it stand still, or does it fall, too slowly?",
+        "C": "compare its line with its dots. Which of them comes near 0, and where do the others go?",
+    }
+    right = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting"}
+    for name, hint in hints.items():
+        if named[name] != right[name]:
+            return f"{name} is not {named[name]!r}: {hint}"
+    return None
+
+
+def _plain(text) -> str:
+    return " ".join(str(text).lower().replace("_", " ").split())

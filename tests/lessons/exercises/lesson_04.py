@@ -1,0 +1,164 @@
+"""Answers that students give to the exercises of lesson 4."""
+
+import numpy as np
+import torch
+
+
+def _uncorrected(losses, beta):
+    average, averages = 0.0, []
+    for loss in losses:
+        average = beta * average + (1 - beta) * loss
+        averages.append(average)
+    return averages
+
+
+def _corrected(losses, beta):
+    return [value / (1 - beta ** (step + 1)) for step, value in enumerate(_uncorrected(losses, beta))]
+
+
+def _from_the_first_loss(losses, beta):
+    averages = [losses[0]]
+    for loss in losses[1:]:
+        averages.append(beta * averages[-1] + (1 - beta) * loss)
+    return averages
+
+
+def _power_one_behind(losses, beta):
+    raw = _uncorrected(losses, beta)
+    return torch.tensor([value / (1 - beta ** max(step, 1)) for step, value in enumerate(raw)])
+
+
+def _places_swapped(losses, beta):
+    return _corrected(losses, 1 - beta)
+
+
+def _same_correction(losses, beta):
+    return np.array(_uncorrected(losses, beta)) / (1 - beta)
+
+
+def _divides_at_once(losses, beta):
+    average, averages = 0.0, []
+    for step, loss in enumerate(losses, start=1):
+        average = (beta * average + (1 - beta) * loss) / (1 - beta**step)  # corrects what is carried on
+        averages.append(average)
+    return averages
+
+
+def _last_alone(losses, beta):
+    return _corrected(losses, beta)[-1]
+
+
+def _beta_written_in(losses, beta):
+    return _corrected(losses, 0.9)
+
+
+def _divides_by_zero(losses, beta):
+    return [value / (1 - beta**step) for step, value in enumerate(_uncorrected(losses, beta))]
+
+
+def _lowest_of_all(losses, patience):
+    return int(np.argmin(losses))
+
+
+def _last_epoch_run(losses, patience):
+    best, waited = 0, 0
+    for epoch, loss in enumerate(losses):
+        best, waited = (epoch, 0) if loss < losses[best] else (best, waited + 1)
+        if waited > patience:
+            return epoch
+    return best
+
+
+def _counts_from_one(losses, patience):
+    return torch.tensor(_keep(losses, patience) + 1)
+
+
+def _keep(losses, patience, *, restart=True):
+    best, waited = 0, 0
+    for epoch, loss in enumerate(losses):
+        if epoch and loss < losses[best]:
+            best, waited = epoch, 0 if restart else waited
+        elif epoch:
+            waited += 1
+        if waited == patience:
+            break
+    return best
+
+
+def _first_rise(losses, patience):
+    for epoch in range(1, len(losses)):
+        if losses[epoch] > losses[epoch - 1]:
+            return epoch - 1
+    return len(losses) - 1
+
+
+def _against_the_one_before(losses, patience):
+    waited = 0
+    for epoch in range(1, len(losses)):
+        waited = waited + 1 if losses[epoch] > losses[epoch - 1] else 0
+        if waited == patience:
+            return int(np.argmin(losses[: epoch + 1]))
+    return int(np.argmin(losses))
+
+
+def _never_restarts(losses, patience):
+    return _keep(losses, patience, restart=False)
+
+
+def _only_when_it_stops(losses, patience):
+    for epoch in range(len(losses) - patience):
+        if min(losses[epoch + 1 : epoch + patience + 1]) > losses[epoch]:
+            return epoch
+    return 0  # nothing stopped it
+
+
+def _lowest_loss(losses, patience):
+    return losses[_keep(losses, patience)]
+
+
+RIGHT = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting"}
+
+CASES = {
+    "smooth_exponentially": {
+        "stub": lambda losses, beta: None,
+        "wrong": [
+            (_uncorrected, "it starts at 0.40"),
+            (_from_the_first_loss, "began from the first loss"),
+            (_power_one_behind, "one behind"),
+            (_places_swapped, "changed places"),
+            (_same_correction, "by 1 - beta at every step"),
+            (_divides_at_once, "for the losses 4, 2, 3"),
+            (_last_alone, "6 losses went in"),
+            (_beta_written_in, "wrong for beta 0.5"),
+            (_divides_by_zero, "ZeroDivisionError"),
+            (0.9, "TypeError"),
+        ],
+    },
+    "epoch_to_keep": {
+        "stub": lambda losses, patience: None,
+        "wrong": [
+            (_lowest_of_all, "had ended the run before"),
+            (lambda losses, patience: 4, "patience ran out"),
+            (_last_epoch_run, "had ended the run before"),
+            (_counts_from_one, "counts epochs from 1"),
+            (_first_rise, "One bad epoch"),
+            (_against_the_one_before, "not with the epoch before"),
+            (_never_restarts, "starts the count again"),
+            (_only_when_it_stops, "falls to the end"),
+            (_lowest_loss, "The lowest loss seen was 0.5"),
+            (lambda losses, patience: float("nan"), "nan"),
+        ],
+    },
+    "name_the_illness": {
+        "stub": None,
+        "wrong": [
+            ({**RIGHT, "A": "rate too high"}, "A is not 'rate too high'"),
+            ({**RIGHT, "B": "rate too high"}, "B is not 'rate too high'"),
+            ({**RIGHT, "C": "rate too low"}, "C is not 'rate too low'"),
+            ({"A": "data not shuffled", "B": "rate too low"}, "C has no name yet"),
+            ({"A": "data not shuffled", "B": "rate too low", "C": None}, "C has no name yet"),
+            ({**RIGHT, "C": "underfitting"}, "is not one of"),
+            ("overfitting", "a dict"),
+        ],
+    },
+}
