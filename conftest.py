@@ -6,3 +6,6 @@ import os
 os.environ["TQDM_DISABLE"] = "1"
 # A reader's own MPLBACKEND would reach the kernels too, and a kernel that draws elsewhere shows no figures.
 os.environ.pop("MPLBACKEND", None)
+# Two tests run side by side; if each used all cores, they would wait for each other and be many times slower.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,4 +1,4 @@
-"""The figures that more than one lesson draws. Each function returns the Figure; a cell ends in ``plt.show()``."""
+"""The figures that more than one lesson draws. Each function returns the Figure; ``plt.show()`` shows it."""
 
 import matplotlib.pyplot as plt
 import torch
@@ -10,8 +10,8 @@ BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 def show_digits(images, titles=None, *, columns=6, title=None, size=1.3):
     """Draw images in a grid, white on black. Written out in lesson 1.
 
-    ``images`` is (N, 28, 28) or (N, 1, 28, 28), of any range of values; ``titles`` has one text or number an
-    image; ``size`` is the width of one image in inches.
+    ``images`` is (N, 28, 28) or (N, 1, 28, 28), of any range of values; ``titles`` has one text or number
+    for each image; ``size`` is the width of one image in inches.
     """
     images = images.reshape(-1, 28, 28).cpu().numpy()
     rows = -(-len(images) // columns)  # rounded up
@@ -55,41 +55,46 @@ def plot_history(history, *, title="Loss against images seen", smooth=0):
 
 
 def show_predictions(images, labels, logits, *, columns=6, title=None):
-    """Draw digits with what the network says: digit and confidence; a mistake has a cross and a frame. Lesson 5.
+    """Draw digits with the network's answers and confidences; a mistake has a cross, its label, a frame.
 
-    ``images`` (N, 1, 28, 28) or (N, 28, 28), ``labels`` (N,), ``logits`` (N, 10).
+    ``images`` (N, 1, 28, 28) or (N, 28, 28), ``labels`` (N,), ``logits`` (N, 10). Written out in lesson 5.
     """
-    confidence, predicted = logits.softmax(dim=1).max(dim=1)
+    confidence, predicted = logits.cpu().softmax(dim=1).max(dim=1)  # (N,) each
     titles = []
-    for label, digit, share in zip(labels.tolist(), predicted.tolist(), confidence.tolist(), strict=True):
-        verdict = f"{digit}" if digit == label else f"✗ {digit}, is {label}"
-        titles.append(f"{verdict}\n{share:.0%}")
+    answers = zip(predicted.tolist(), labels.tolist(), confidence.tolist(), strict=True)
+    for digit, label, share in answers:
+        said = f"{digit}" if digit == label else f"✗ {digit}, label {label}"
+        titles.append(f"{said}\n{share:.0%}")
     figure = show_digits(images, titles, columns=columns, title=title)
-    for axis, wrong in zip(figure.axes, (predicted != labels).tolist(), strict=False):
-        if wrong:
-            axis.set_axis_on()
+    for axis, said in zip(figure.axes, titles, strict=False):  # the last row may have empty places
+        if said.startswith("✗"):
+            axis.set_axis_on()  # show_digits had switched it off, and the frame with it
             axis.set(xticks=[], yticks=[])
-            axis.spines[:].set(color=RED, linewidth=3)
-            axis.title.set(color=RED, fontweight="bold")
+            axis.spines[:].set(color=RED, linewidth=3)  # the four sides
+            axis.title.set_fontweight("bold")
     return figure
 
 
 def plot_confusion(matrix, *, title="Confusion matrix"):
     """Draw a matrix of counts (10, 10), rows true digits and columns predictions. Written out in lesson 5.
 
-    The colours leave the diagonal out, so that the mistakes can be told apart.
+    The diagonal, which holds the hits, is grey: the colours tell the mistakes apart.
     """
-    counts = torch.as_tensor(matrix)
+    counts = torch.as_tensor(matrix).cpu()
     mistakes = counts.clone().fill_diagonal_(0)
-    figure, axis = plt.subplots(figsize=(6, 5.4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(6.5, 5.6), layout="constrained")
     shown = axis.imshow(mistakes.numpy(), cmap="Oranges", vmin=0)
     for row in range(10):
+        axis.add_patch(plt.Rectangle((row - 0.5, row - 0.5), 1, 1, color="lightgrey"))  # the hits
         for column in range(10):
             count = int(counts[row, column])
-            dark = int(mistakes[row, column]) > 0.6 * int(mistakes.max())
+            dark = mistakes[row, column] > 0.75 * mistakes.max()  # white is easier to read from there on
             weight = "bold" if row == column else "normal"
             colour = "white" if dark else "black"
-            axis.text(column, row, count or "·", ha="center", va="center", color=colour, fontweight=weight, fontsize=8)
+            axis.text(
+                column, row, count or "·", ha="center", va="center", color=colour, weight=weight, fontsize=9
+            )
     axis.set(xticks=range(10), yticks=range(10), xlabel="predicted digit", ylabel="true digit", title=title)
-    figure.colorbar(shown, label="mistakes (images)", shrink=0.8)
+    whole_numbers = plt.MaxNLocator(integer=True)
+    figure.colorbar(shown, label="mistakes (images)", shrink=0.8, ticks=whole_numbers)
     return figure

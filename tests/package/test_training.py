@@ -12,7 +12,7 @@ from mnist_helpers import History, Net, evaluate, fit, make_loaders, pick_device
 
 @pytest.fixture(scope="module")
 def loaders(data_dir):
-    """A thousand images to train on and, because evaluating 59,000 would take its time, others to evaluate."""
+    """A thousand images to train on and another thousand to evaluate, for 59,000 would take their time."""
     made = make_loaders(validation_size=59_000, data_dir=data_dir)
     return made._replace(validation=make_loaders(validation_size=1000, data_dir=data_dir).validation)
 
