@@ -56,6 +56,24 @@ def _divides_by_zero(losses, beta):
     return [value / (1 - beta**step) for step, value in enumerate(_uncorrected(losses, beta))]
 
 
+def _rounded(losses, beta):
+    return [round(value, 3) for value in _corrected(losses, beta)]
+
+
+def _generator(losses, beta):
+    yield from _corrected(losses, beta)
+
+
+def _equal_counts_as_new(losses, patience):
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss <= losses[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            break
+    return best
+
+
 def _lowest_of_all(losses, patience):
     return int(np.argmin(losses))
 
@@ -131,6 +149,8 @@ CASES = {
             (_last_alone, "6 losses went in"),
             (_beta_written_in, "wrong for beta 0.5"),
             (_divides_by_zero, "ZeroDivisionError"),
+            (_rounded, "the values are rounded"),
+            (_generator, "return a list"),
             (0.9, "TypeError"),
         ],
     },
@@ -145,6 +165,7 @@ CASES = {
             (_against_the_one_before, "not with the epoch before"),
             (_never_restarts, "starts the count again"),
             (_only_when_it_stops, "falls to the end"),
+            (_equal_counts_as_new, "equals the lowest"),
             (_lowest_loss, "The lowest loss seen was 0.5"),
             (lambda losses, patience: float("nan"), "nan"),
         ],
@@ -154,6 +175,7 @@ CASES = {
         "wrong": [
             ({**RIGHT, "A": "rate too high"}, "A is not 'rate too high'"),
             ({**RIGHT, "B": "rate too high"}, "B is not 'rate too high'"),
+            ({**RIGHT, "B": "no zero_grad"}, "B is not 'gradients not cleared'"),
             ({**RIGHT, "C": "rate too low"}, "C is not 'rate too low'"),
             ({"A": "data not shuffled", "B": "rate too low"}, "C has no name yet"),
             ({"A": "data not shuffled", "B": "rate too low", "C": None}, "C has no name yet"),
