@@ -1,17 +1,11 @@
 """The stand-in for Colab, made once a test run."""
 
-import tomllib
 import warnings
 
 import pytest
 
 from . import colab
-
-
-def repository_address() -> str:
-    """The address that pyproject.toml states."""
-    project = tomllib.loads((colab.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["urls"]["Repository"]
+from .notebooks import ADDRESS
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +15,11 @@ def colab_kernel(tmp_path_factory, data_dir):
     if reason:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("colab")
-    address = repository_address()
     try:
         python = colab.make_environment(folder / "environment")
     except RuntimeError as error:
         pytest.skip(f"Colab's versions cannot be installed here: {error}")
-    config = colab.make_clone(folder, address)
+    config = colab.make_clone(folder, ADDRESS)
     environment = {"GIT_CONFIG_GLOBAL": str(config), "MNIST_DATA_DIR": str(data_dir), "TQDM_DISABLE": "1"}
     colab.write_kernel(folder / "jupyter", python, environment)
     return "colab", folder / "jupyter", python

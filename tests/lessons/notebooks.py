@@ -1,6 +1,7 @@
 """How the tests of the lessons read a notebook."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -32,9 +33,9 @@ def tagged(notebook, tag: str) -> list:
     return [cell for cell in code_cells(notebook) if tag in cell.metadata.get("tags", [])]
 
 
-def printed(cell) -> str:
-    """What a cell wrote to stdout."""
-    return "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
+def printed(cell, stream: str = "stdout") -> str:
+    """What a cell wrote to stdout, or to stderr."""
+    return "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == stream)
 
 
 def pictures(cell) -> list[str]:
@@ -45,3 +46,8 @@ def pictures(cell) -> list[str]:
 def syntax_tree(source: str) -> ast.Module:
     """Parse a cell; magics such as %pip become calls first, as IPython does it."""
     return ast.parse(TransformerManager().transform_cell(source))
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ADDRESS = PROJECT["urls"]["Repository"]  # stated there, and once
+SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.get("id") == "setup")

@@ -4,7 +4,7 @@ import nbclient
 import nbformat
 
 from . import colab
-from .notebooks import NOTEBOOKS, printed, read
+from .notebooks import SETUP, printed
 
 
 def test_setup_cell_installs_the_package_where_it_is_missing(colab_kernel, tmp_path, monkeypatch):
@@ -15,10 +15,9 @@ def test_setup_cell_installs_the_package_where_it_is_missing(colab_kernel, tmp_p
     assert "ModuleNotFoundError" in colab.run(importing, check=False, cwd=tmp_path).stderr
     before = colab.run([python, "-m", "pip", "freeze"], cwd=tmp_path).stdout
 
-    setup = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.get("id") == "setup")
     where = "import IPython\nprint(mnist_helpers.__file__, IPython.__version__, plt.matplotlib.__version__)"
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(setup), nbformat.v4.new_code_cell(where)]
+        cells=[nbformat.v4.new_code_cell(SETUP), nbformat.v4.new_code_cell(where)]
     )
     monkeypatch.setenv("JUPYTER_PATH", str(jupyter_path))
     nbclient.NotebookClient(

@@ -1,17 +1,23 @@
 """Every lesson has the course's form, and is stored as it should be."""
 
 import re
-import tomllib
 
 import nbformat
 import pytest
 
-from .notebooks import NOTEBOOKS, ROOT, code_cells, markdown, number, pictures, printed, read, tagged
+from .notebooks import (
+    ADDRESS,
+    NOTEBOOKS,
+    SETUP,
+    code_cells,
+    markdown,
+    number,
+    pictures,
+    printed,
+    read,
+    tagged,
+)
 
-ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
-    "Repository"
-]
-SETUP = next(cell.source for cell in read(NOTEBOOKS[0]).cells if cell.get("id") == "setup")
 CHECKED = "# NBVAL_CHECK_OUTPUT"
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=number)

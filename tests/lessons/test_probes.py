@@ -56,9 +56,7 @@ def test_values(lesson):
 def test_nothing_on_stderr(lesson):
     _, notebook = lesson
     for cell in code_cells(notebook):
-        said = "".join(
-            out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stderr"
-        )
+        said = printed(cell, "stderr")
         assert said == "", f"{cell.source}\n{said}"
 
 
