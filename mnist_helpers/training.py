@@ -48,26 +48,33 @@ class History:
     test_accuracies: list = field(default_factory=list)
 
 
-def train_epoch(network, loader, optimizer, *, epoch, history, log_interval=10, progress=True):
+def train_epoch(
+    network, loader, optimizer, *, epoch, history, first_step=0, log_interval=10, log=None, progress=True
+):
     """Train ``network`` on every image once. Written out in lesson 3.
 
     ``loader`` is a loader of ``make_loaders``; ``epoch`` counts from 1 and chooses the order of the images.
-    Every ``log_interval`` batches the loss of the batch is appended to ``history``.
+    An epoch that is taken up again leaves out its ``first_step`` batches. Every ``log_interval`` batches the
+    loss of the batch is appended to ``history`` and, where there is one, given to
+    ``log({"train/loss": loss}, step=batches of the run before this one)``.
     """
     device = next(network.parameters()).device
     network.train()
-    loader.sampler.set_epoch(epoch)
-    seen = (epoch - 1) * len(loader.dataset)
-    batches = tqdm(loader, f"epoch {epoch}", leave=False, file=sys.stdout) if progress else loader
-    for step, (images, labels) in enumerate(batches):
+    loader.sampler.set_epoch(epoch, first_step * loader.batch_size)
+    batches = loader
+    if progress:
+        batches = tqdm(loader, f"epoch {epoch}", initial=first_step, leave=False, file=sys.stdout)
+    for step, (images, labels) in enumerate(batches, start=first_step):
         optimizer.zero_grad()
         logits = network(images.to(device))
         loss = F.cross_entropy(logits, labels.to(device))
         loss.backward()
-        optimizer.step()
-        if step % log_interval == 0:
-            history.train_seen.append(seen + step * loader.batch_size)
+        if step % log_interval == 0:  # before the step: a checkpoint saved after it has the note
+            history.train_seen.append((epoch - 1) * len(loader.dataset) + step * loader.batch_size)
             history.train_losses.append(loss.item())
+            if log:
+                log({"train/loss": loss.item()}, step=(epoch - 1) * len(loader) + step)
+        optimizer.step()
 
 
 @torch.no_grad()
@@ -88,12 +95,19 @@ def evaluate(network, loader):
     return total_loss / count, correct / count
 
 
-def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, history=None, progress=True):
+def fit(
+    network, loaders, optimizer, *, epochs=3, first_epoch=1, first_step=0, history=None, log=None, **options
+):
     """Train for ``epochs`` epochs, evaluate after each, and return the History. Written out in lesson 3.
 
     Evaluates on ``loaders.validation`` where there is a split, otherwise on ``loaders.test``. A new run is
-    evaluated once before it trains; a resumed one passes ``first_epoch`` and the ``history`` so far, which
-    is continued.
+    evaluated once before it trains; a resumed one passes ``first_epoch``, how many batches of that epoch are
+    done (``first_step``) and the ``history`` so far, which is continued.
+
+    ``log(values, step=batches of the run so far)`` is called as in ``train_epoch``, and after each epoch with
+    the loss and the accuracy, as "test/loss" and "test/accuracy" or "validation/loss" and
+    "validation/accuracy". A tracker's own ``log`` will do (lesson 9). The ``options`` are those of
+    ``train_epoch``: ``log_interval`` and ``progress``.
 
     Raises ValueError when the optimizer does not hold this network's parameters (lesson 6), when its
     learning rate is not above 0, or when ``epochs`` or ``first_epoch`` is below 1.
@@ -102,20 +116,22 @@ def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, history=None, p
     require_int("epochs", epochs, minimum=1)
     require_int("first_epoch", first_epoch, minimum=1)
     history = History() if history is None else history
-    name, held_out = ("test", loaders.test)
-    if loaders.validation is not None:
-        name, held_out = ("validation", loaders.validation)
+    name = "test" if loaders.validation is None else "validation"
 
     def record(epoch):
-        loss, accuracy = evaluate(network, held_out)
+        loss, accuracy = evaluate(network, getattr(loaders, name))
         history.test_seen.append(epoch * len(loaders.train.dataset))
         history.test_losses.append(loss)
         history.test_accuracies.append(accuracy)
         print(f"epoch {epoch}: {name} loss {loss:.4f}, {name} accuracy {accuracy:.2%}")
+        if log:
+            log({f"{name}/loss": loss, f"{name}/accuracy": accuracy}, step=epoch * len(loaders.train))
 
+    options |= {"history": history, "log": log}
     if not history.test_seen:
         record(first_epoch - 1)  # how good is the network before it has learned anything?
     for epoch in range(first_epoch, first_epoch + epochs):
-        train_epoch(network, loaders.train, optimizer, epoch=epoch, history=history, progress=progress)
+        train_epoch(network, loaders.train, optimizer, epoch=epoch, first_step=first_step, **options)
+        first_step = 0  # the later epochs start at their beginning
         record(epoch)
     return history

@@ -322,8 +322,8 @@ def rewritten(path, change):
 
 
 CHANGES = {
-    "newer format": (lambda c: c.update(format=2), "has format 2"),
-    "newer format, other keys": (lambda c: (c.update(format=2), c.pop("history")), "has format 2"),
+    "newer format": (lambda c: c.update(format=3), "has format 3"),
+    "newer format, other keys": (lambda c: (c.update(format=3), c.pop("history")), "has format 3"),
     "no format": (lambda c: c.pop("format"), "is not a checkpoint of save_checkpoint"),
     "no random state": (lambda c: c.pop("random"), "without ['random']"),
     "a weight missing": (lambda c: c["model"].pop("fc1.bias"), "fc1.bias is missing"),
@@ -434,13 +434,77 @@ def test_a_file_cannot_run_a_program(checkpoint, tmp_path, monkeypatch, variable
 def test_what_is_saved_is_plain(checkpoint):
     path, network, optimizer = checkpoint
     content = read_checkpoint(path)
-    assert list(content) == ["format", "epoch", "model", "optimizer", "random", "history"]
-    assert content["format"] == 1
+    assert list(content) == ["format", "epoch", "step", "model", "optimizer", "random", "history"]
+    assert content["format"] == 2
+    assert content["step"] == 0
     assert type(content["history"]) is dict
     assert content["history"].keys() == asdict(History()).keys()
     assert all(type(loss) is float for loss in content["history"]["train_losses"])
     assert same(dict(content["model"]), dict(network.state_dict()))
     assert same(content["optimizer"], optimizer.state_dict())
+
+
+def test_a_file_of_the_first_format_still_loads(checkpoint):
+    """It had no step, because it was saved at the end of an epoch."""
+    path, network, _ = checkpoint
+    rewritten(path, lambda c: (c.update(format=1), c.pop("step")))
+    other, optimizer = start()
+    assert load_checkpoint(path, other, optimizer)["step"] == 0
+    assert same(dict(other.state_dict()), dict(network.state_dict()))
+
+
+def test_stopped_in_mid_epoch_and_resumed_equals_uninterrupted(tmp_path, data_dir):
+    """Dropout, momentum, the order of the images and the history go on from batch 7 of epoch 2."""
+    loaders = make_loaders(validation_size=59_000, data_dir=data_dir)
+
+    class Stop(Exception):
+        pass
+
+    def train(network, optimizer, *, stop_at=None, **options):
+        done = []
+
+        def after_step(optimizer, args, kwargs):
+            done.append(1)
+            if len(done) == stop_at:
+                save_checkpoint(tmp_path / "mid.pt", network, optimizer, epoch=1, step=7, history=history)
+                raise Stop
+
+        hook = optimizer.register_step_post_hook(after_step)
+        history = options.pop("history", None) or History()
+        for epoch in range(options.get("first_epoch", 1), 4):
+            train_epoch(
+                network,
+                loaders.train,
+                optimizer,
+                epoch=epoch,
+                first_step=options.pop("first_step", 0),
+                history=history,
+                log_interval=3,
+                progress=False,
+            )
+        hook.remove()
+        return history
+
+    whole, whole_optimizer = start()
+    expected = train(whole, whole_optimizer)
+
+    stopped, stopped_optimizer = start()
+    with pytest.raises(Stop):
+        train(stopped, stopped_optimizer, stop_at=16 + 7)
+    torch.manual_seed(99)
+    resumed, optimizer = start()
+    content = load_checkpoint(tmp_path / "mid.pt", resumed, optimizer)
+    assert (content["epoch"], content["step"]) == (1, 7)
+    history = train(resumed, optimizer, first_epoch=2, first_step=7, history=History(**content["history"]))
+    assert same(dict(resumed.state_dict()), dict(whole.state_dict()))
+    assert history == expected
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, True, "1"])
+def test_a_step_that_is_none_is_refused(tmp_path, step):
+    network, optimizer = start()
+    with pytest.raises(ValueError, match=r"^step is "):
+        save_checkpoint(tmp_path / "run.pt", network, optimizer, epoch=0, step=step)
 
 
 @pytest.mark.parametrize("epoch", [-1, 1.5, True, "1"])

@@ -127,6 +127,78 @@ def test_fit_goes_on_where_a_history_ends(network, loaders):
     assert longer.train_seen == [0, 640, 1000, 1640, 2000, 2640]
 
 
+def test_log_is_given_what_the_history_is(network, loaders):
+    """Called as a tracker's log is: a dict of names and numbers, and the step by name."""
+    calls = []
+
+    def log(values, step):
+        calls.append((step, values))
+
+    history = fit(network, loaders, sgd(network), epochs=2, log=log, log_interval=8, progress=False)
+    steps = [step for step, values in calls if "train/loss" in values]
+    assert steps == [0, 8, 16, 24]  # 1,000 images are 16 batches
+    assert [values["train/loss"] for _, values in calls if "train/loss" in values] == history.train_losses
+    evaluated = [(step, values) for step, values in calls if "train/loss" not in values]
+    assert [step for step, _ in evaluated] == [0, 16, 32]
+    assert [values["validation/loss"] for _, values in evaluated] == history.test_losses
+    assert [values["validation/accuracy"] for _, values in evaluated] == history.test_accuracies
+
+
+def test_log_says_test_when_there_is_no_split(network, data_dir):
+    short = make_loaders(data_dir=data_dir)._replace(
+        train=make_loaders(validation_size=59_900, data_dir=data_dir).train
+    )
+    names = []
+    fit(network, short, sgd(network), epochs=1, progress=False, log=lambda values, step: names.append(values))
+    assert [sorted(values) for values in names] == [
+        ["test/accuracy", "test/loss"],
+        ["train/loss"],
+        ["test/accuracy", "test/loss"],
+    ]
+
+
+def test_a_note_is_taken_before_the_step(network, loaders):
+    """A checkpoint that is saved right after a step must hold the note of that step."""
+    history, notes = History(), []
+    optimizer = sgd(network)
+    optimizer.register_step_post_hook(lambda *_: notes.append(len(history.train_losses)))
+    train_epoch(network, loaders.train, optimizer, epoch=1, history=history, log_interval=1, progress=False)
+    assert notes == list(range(1, 17))
+
+
+@pytest.mark.parametrize("first_step", [5, 16])
+def test_an_epoch_taken_up_again_leaves_out_what_was_done(network, loaders, first_step):
+    """From its middle, and from its exact end, where nothing is left to train on."""
+    loaders.train.sampler.set_epoch(2)
+    expected = [labels for _, labels in loaders.train][first_step:]
+    seen, history = [], History()
+    network.register_forward_hook(lambda layer, given, out: seen.append(len(out)))
+    train_epoch(
+        network,
+        loaders.train,
+        sgd(network),
+        epoch=2,
+        first_step=first_step,
+        history=history,
+        log_interval=8,
+        progress=False,
+    )
+    assert seen == [len(labels) for labels in expected]
+    assert history.train_seen == ([1512] if first_step == 5 else [])  # batch 8 of the second epoch
+
+
+def test_only_the_first_epoch_of_fit_starts_in_its_middle(network, loaders):
+    batches = []
+    network.register_forward_hook(lambda layer, given, out: batches.append(layer.training))
+    fit(network, loaders, sgd(network), epochs=2, first_step=10, progress=False)
+    assert sum(batches) == 6 + 16
+
+
+def test_fit_refuses_an_option_that_train_epoch_does_not_have(network, loaders):
+    with pytest.raises(TypeError, match="log_intervall"):
+        fit(network, loaders, sgd(network), log_intervall=5, progress=False)
+
+
 def test_fit_refuses_an_optimizer_of_another_network(network, loaders):
     with pytest.raises(ValueError, match="holds 0 of this network's 8 parameter tensors and 8 of another's"):
         fit(network, loaders, sgd(Net()))
