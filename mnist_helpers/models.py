@@ -29,3 +29,76 @@ class Net(nn.Module):
         x = x.flatten(start_dim=1)  # (B, 320)
         x = self.fc1_drop(F.relu(self.fc1(x)))  # (B, 50)
         return self.fc2(x)  # (B, 10)
+
+
+class ThreeLayerNet(nn.Module):
+    """Three linear layers on the flat image, no convolution: 266,610 parameters. Written out in lesson 8.
+
+    The 300 and 100 hidden units are those of the three-layer network in LeCun, Bottou, Bengio and Haffner,
+    "Gradient-based learning applied to document recognition", 1998; here with ReLU and logits.
+
+    ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(784, 300)
+        self.fc2 = nn.Linear(300, 100)
+        self.fc3 = nn.Linear(100, 10)
+
+    def forward(self, images):
+        x = images.flatten(start_dim=1)  # (B, 784)
+        x = F.relu(self.fc1(x))  # (B, 300)
+        x = F.relu(self.fc2(x))  # (B, 100)
+        return self.fc3(x)  # (B, 10)
+
+
+class WideNet(nn.Module):
+    """Two wide convolutions, one pooling, two linear layers: 1,199,882 parameters. Written out in lesson 8.
+
+    Layers and sizes are those of a well-known PyTorch tutorial. Its second dropout was ``Dropout2d`` on flat
+    input, where there are no channels to drop; here it is ``Dropout``, as lesson 8 explains.
+
+    ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=3)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=3)
+        self.conv2_drop = nn.Dropout2d(0.25)
+        self.fc1 = nn.Linear(9216, 128)
+        self.fc1_drop = nn.Dropout(0.5)
+        self.fc2 = nn.Linear(128, 10)
+
+    def forward(self, images):
+        x = F.relu(self.conv1(images))  # (B, 32, 26, 26)
+        x = F.relu(self.conv2(x))  # (B, 64, 24, 24)
+        x = self.conv2_drop(F.max_pool2d(x, 2))  # (B, 64, 12, 12)
+        x = x.flatten(start_dim=1)  # (B, 9216)
+        x = self.fc1_drop(F.relu(self.fc1(x)))  # (B, 128)
+        return self.fc2(x)  # (B, 10)
+
+
+class ConvNet(nn.Module):
+    """Two convolutions, one pooling, two linear layers: 1,007,590 parameters. Written out in lesson 8.
+
+    Layers and sizes are those of SwanLab's MNIST example (lesson 9), which returned ``log_softmax`` and fed
+    it to ``CrossEntropyLoss``, a second softmax; here logits.
+
+    ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 10, kernel_size=5)
+        self.conv2 = nn.Conv2d(10, 20, kernel_size=3)
+        self.fc1 = nn.Linear(2000, 500)
+        self.fc2 = nn.Linear(500, 10)
+
+    def forward(self, images):
+        x = F.max_pool2d(F.relu(self.conv1(images)), 2)  # (B, 10, 12, 12)
+        x = F.relu(self.conv2(x))  # (B, 20, 10, 10)
+        x = x.flatten(start_dim=1)  # (B, 2000)
+        x = F.relu(self.fc1(x))  # (B, 500)
+        return self.fc2(x)  # (B, 10)
