@@ -27,7 +27,7 @@ _MODULE_OF = {
     "pick_device": "training",
     "set_seed": "training",
     "train_epoch": "training",
-    "CheckpointError": "checkpoints",
+    "CheckpointError": "errors",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
     "plot_confusion": "plots",

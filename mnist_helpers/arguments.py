@@ -3,6 +3,8 @@
 import math
 import operator
 
+from .errors import TrainingError
+
 
 def require_int(name: str, value, *, minimum: int, maximum: int | None = None) -> int:
     """Return ``value`` as an int between ``minimum`` and ``maximum`` (both allowed).
@@ -42,3 +44,13 @@ def check_optimizer(network, optimizer) -> None:
         learning_rate = float(group["lr"])
         if not (learning_rate > 0 and math.isfinite(learning_rate)):
             raise ValueError(f"the optimizer's lr is {learning_rate}; allowed is a finite number above 0")
+
+
+def require_finite_loss(loss: float, epoch: int, step: int) -> None:
+    """Raise TrainingError if the loss before batch ``step`` of ``epoch`` is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"epoch {epoch}, batch {step}: the training loss is {loss}, and training stopped. Usually the "
+            "learning rate is too high: divide it by 10 and build the network and its optimizer anew; "
+            "the last checkpoint is as it was"
+        )

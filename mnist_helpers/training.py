@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .arguments import check_optimizer, require_int
+from .arguments import check_optimizer, require_finite_loss, require_int
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -56,7 +56,8 @@ def train_epoch(
     ``loader`` is a loader of ``make_loaders``; ``epoch`` counts from 1 and chooses the order of the images.
     An epoch that is taken up again leaves out its ``first_step`` batches. Every ``log_interval`` batches the
     loss of the batch is appended to ``history`` and, where there is one, given to
-    ``log({"train/loss": loss}, step=batches of the run before this one)``.
+    ``log({"train/loss": loss}, step=batches of the run before this one)``. Raises TrainingError when that
+    loss is NaN or infinite, because no further step would bring it back.
     """
     device = next(network.parameters()).device
     network.train()
@@ -70,6 +71,7 @@ def train_epoch(
         loss = F.cross_entropy(logits, labels.to(device))
         loss.backward()
         if step % log_interval == 0:  # before the step: a checkpoint saved after it has the note
+            require_finite_loss(loss.item(), epoch, step)
             history.train_seen.append((epoch - 1) * len(loader.dataset) + step * loader.batch_size)
             history.train_losses.append(loss.item())
             if log:
