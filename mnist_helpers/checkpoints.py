@@ -68,8 +68,7 @@ def save_checkpoint(path, network, optimizer, *, epoch, step=0, history=None):
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not saved ({error}); what stood there is unchanged") from error
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path, network, optimizer=None):
