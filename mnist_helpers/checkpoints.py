@@ -101,8 +101,7 @@ def write_state(path, state):
             "make room or choose another path, and save again"
         ) from error
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(path) -> None:

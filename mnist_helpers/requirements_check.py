@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 DISTRIBUTION = "mnist-notebooks"
 OLDEST_PYTHON = (3, 11)
+IMPORTED_AS = {"pillow": "PIL"}  # all others bear the name under which they are installed
 # MNIST takes 55 MB unpacked and as much again while it is being unpacked; the lessons' checkpoints are small.
 MEGABYTES_WITHOUT_DATA = 200
 MEGABYTES_WITH_DATA = 50
@@ -90,7 +91,7 @@ def check_package(name: str, floor: str) -> Finding:
     except metadata.PackageNotFoundError:
         version = None
     try:
-        importlib.import_module(name)
+        importlib.import_module(IMPORTED_AS.get(name, name))
     except Exception as error:  # A broken installation raises anything: OSError for a DLL, RuntimeError, ...
         if version is None:
             return Finding(False, f"{name} is not installed", INSTALL)

@@ -78,6 +78,7 @@ def test_check_on_a_complete_machine(command, data_dir):
         "torchvision ",
         "numpy ",
         "matplotlib ",
+        "pillow ",
         "Jupyter: ",
         "data: ",
         "disk: ",

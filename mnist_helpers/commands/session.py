@@ -1,0 +1,198 @@
+"""One process's part of a run: from the start, or a checkpoint, to the end, or a stop."""
+
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+import matplotlib
+import torch
+
+matplotlib.use("agg")  # into a file: needs no screen
+import matplotlib.pyplot as plt
+
+from ..checkpoints import load_checkpoint, save_checkpoint
+from ..plots import plot_history
+from ..training import History, evaluate, fit
+from . import run_folder
+from .common import INTERRUPTED, ArgumentError, counted, quoted
+
+
+class Stopped(Exception):
+    """Raised between two batches, once the checkpoint is saved."""
+
+
+class Session:
+    """What a run has at hand, and where it stands: complete epochs, and batches of the next one."""
+
+    def __init__(self, folder, chosen, network, optimizer, loaders, write_to_log) -> None:
+        self.folder, self.chosen = folder, chosen
+        self.network, self.optimizer, self.loaders = network, optimizer, loaders
+        self.write_to_log = write_to_log
+        self.on_terminal = sys.stdout.isatty()
+        self.metrics = run_folder.Metrics(folder / run_folder.METRICS, loaders.train)
+        self.epoch, self.step = 0, 0  # complete epochs, and batches of the next one that are done
+        self.history = History()
+        self.signals = []
+
+    def take_up(self) -> None:
+        """Load the checkpoint, if the folder has one, and take back what was logged after it."""
+        path, epochs = self.folder / run_folder.CHECKPOINT, self.chosen["epochs"]
+        if path.exists():
+            checkpoint = load_checkpoint(path, self.network, self.optimizer)
+            self.epoch, self.step = checkpoint["epoch"], checkpoint["step"]
+            self.history = known_history(path, checkpoint["history"])
+        if self.epoch + (self.step > 0) > epochs:
+            raise ArgumentError(
+                f"argument --epochs: {epochs} asked for, but the run in {self.folder} has trained for "
+                f"{self.position()}"
+            )
+        position = self.epoch * len(self.loaders.train) + self.step
+        # An evaluation counts when the checkpoint knows of it; one that was killed before the save does not.
+        evaluations = len(self.history.test_seen)
+        self.metrics.cut(position, evaluations, without_test=self.loaders.validation is not None)
+
+    def train(self) -> int:
+        """Train the epochs that remain; return the exit status."""
+        self.print_start()
+        # PyTorch's own place for what is to happen after each step. Lesson 7 shows it.
+        hook = self.optimizer.register_step_post_hook(self.after_step)
+        stopped = False
+        try:
+            with noted_signals(self.signals):
+                self.train_epochs()
+        except Stopped:
+            stopped = True  # said below, because the bar stays on the terminal as long as the exception lives
+        finally:
+            hook.remove()
+        if stopped:
+            return self.print_stop()
+        if not (self.folder / run_folder.CURVE).exists():  # killed right after the last epoch
+            self.draw()
+        self.print_end()
+        return 0
+
+    def train_epochs(self) -> None:
+        """Train, evaluate, save and draw, epoch by epoch."""
+        options = {"log_interval": self.chosen["log_interval"], "progress": self.on_terminal}
+        options |= {"history": self.history, "log": self.log}
+        for epoch in range(self.epoch + 1, self.chosen["epochs"] + 1):
+            where = {"first_epoch": epoch, "first_step": self.step}
+            fit(self.network, self.loaders, self.optimizer, epochs=1, **where, **options)
+            self.epoch, self.step = epoch, 0
+            self.save()
+            self.draw()
+            if self.signals and epoch < self.chosen["epochs"]:
+                raise Stopped
+
+    def after_step(self, optimizer, args, kwargs) -> None:
+        """Save where that is due; stop where a signal asked for it."""
+        self.step += 1
+        every = self.chosen["checkpoint_every"]
+        # After the last batch too: the evaluation that follows takes seconds, in which a run may be killed.
+        due = self.step == len(self.loaders.train) or (every and self.step % every == 0)
+        stopping = bool(self.signals)  # looked at once: a signal after the save must wait for the next batch
+        if stopping or due:
+            self.save()
+        if stopping:
+            raise Stopped
+
+    def save(self) -> None:
+        """Write the checkpoint of this moment."""
+        path = self.folder / run_folder.CHECKPOINT
+        save_checkpoint(
+            path, self.network, self.optimizer, epoch=self.epoch, step=self.step, history=self.history
+        )
+
+    def log(self, values: dict, step: int) -> None:
+        """Write a row of metrics.csv and, about ten times an epoch, a line."""
+        self.metrics.log(values, step)
+        batches = len(self.loaders.train)
+        epoch, batch = divmod(step, batches)
+        tenth = max(batches // 10, 1)
+        if "train/loss" in values and batch % tenth < self.chosen["log_interval"]:
+            line = f"epoch {epoch + 1}, batch {batch} of {batches}: training loss {values['train/loss']:.4f}"
+            # A terminal has the bar instead.
+            (self.write_to_log if self.on_terminal else print)(line)
+
+    def draw(self) -> None:
+        """Draw the loss curve so far."""
+        chosen = self.chosen
+        title = f"{chosen['network']}, {chosen['optimizer']}, learning rate {chosen['lr']:g}"
+        figure = plot_history(self.history, title=title, smooth=min(20, len(self.history.train_losses) // 2))
+        if self.loaders.validation is not None:
+            figure.axes[0].lines[-1].set_label("validation loss")
+            figure.axes[0].legend()
+        with run_folder.replaced(self.folder / run_folder.CURVE) as temporary:
+            figure.savefig(temporary, dpi=120, format="png")
+        plt.close(figure)
+
+    def position(self) -> str:
+        """How far the run has come, in words."""
+        return f"{counted(self.epoch, 'epoch')} and {counted(self.step, 'batch')}"
+
+    def print_start(self) -> None:
+        """Say what is trained, on what, where, and where it is kept."""
+        chosen, device = self.chosen, next(self.network.parameters()).device
+        count = sum(tensor.numel() for tensor in self.network.parameters())
+        threads = f" with {counted(torch.get_num_threads(), 'thread')}" if device.type == "cpu" else ""
+        steps = f"{chosen['optimizer']}, learning rate {chosen['lr']:g}"
+        if chosen["momentum"] is not None:
+            steps += f", momentum {chosen['momentum']:g}"
+        print(f"{chosen['network']}, {count:,} parameters, on {device}{threads}; seed {chosen['seed']}")
+        print(
+            f"{len(self.loaders.train.dataset):,} training images, {counted(chosen['epochs'], 'epoch')}, "
+            f"batches of {chosen['batch_size']}; {steps}"
+        )
+        if self.epoch == chosen["epochs"]:
+            print("this run is complete, nothing is left to train; to train on, raise --epochs")
+        elif self.epoch or self.step:
+            print(f"resumed after {self.position()}")
+        print(f"everything is kept in {self.folder}", flush=True)
+
+    def print_stop(self) -> int:
+        """Say how to go on, and return the exit status of the signal."""
+        print(
+            f"Stopped after {self.position()}; nothing is lost. Go on with:\n"
+            f"python -m mnist_helpers train --run-dir {quoted(self.folder)} --resume"
+        )
+        return INTERRUPTED if self.signals[0] == signal.SIGINT else 128 + self.signals[0]
+
+    def print_end(self) -> None:
+        """Print the result; with a validation split the test set is opened here, for the first time."""
+        accuracy = self.history.test_accuracies[-1]
+        if self.loaders.validation is not None:
+            loss, accuracy = evaluate(self.network, self.loaders.test)
+            step = self.epoch * len(self.loaders.train)
+            self.metrics.log({"test/loss": loss, "test/accuracy": accuracy}, step=step)
+        seconds = time.monotonic() - self.metrics.started
+        print(f"{counted(self.epoch, 'epoch')} in {seconds:.0f} s; accuracy on the test set {accuracy:.2%}")
+        print(f"More: python -m mnist_helpers evaluate {quoted(self.folder / run_folder.CHECKPOINT)}")
+
+
+def known_history(path, history) -> History:
+    """Return the History that a checkpoint of this command holds, or raise RunError: others may have none."""
+    try:
+        return History(**history)
+    except TypeError:
+        raise run_folder.RunError(f"{path}: was not saved by this command, its history is missing") from None
+
+
+@contextmanager
+def noted_signals(received: list):
+    """Append a first Ctrl-C (or SIGTERM) to ``received`` in place of stopping at once; a second one stops."""
+
+    def note(number, frame):
+        received.append(number)
+        signal.signal(number, before[number])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A job in the background has Ctrl-C ignored, and keeps it so.
+    watched = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in watched:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number in watched:
+            signal.signal(number, before[number])

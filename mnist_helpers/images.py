@@ -1,0 +1,187 @@
+"""From a picture file to a digit in the form of MNIST: white on black, 28 × 28, sized and centred.
+
+The form is that of Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits",
+whose page describes it: each digit was fitted into a box of 20 × 20 pixels, keeping its aspect ratio, and the
+box was placed in a field of 28 × 28 so that the centre of mass lies in the middle. A network trained on MNIST
+has seen nothing else, so that a drawing as it comes is often misread.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter, ImageOps
+
+from .errors import ReaderError
+
+FIELD = 28  # pixels, the side of an image of MNIST
+BOX = 20  # pixels, the longer side of the digit in it
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "GIF",
+    "BMP",
+    "WEBP",
+)  # others are left out: TIFF and PSD are large, EPS is a program
+LEAST_CONTRAST = 24  # of 255; what differs less from its background is not taken for ink
+FAINT = 0.15  # of the strongest ink; what is fainter does not enlarge the digit's box
+WORKING_SIDE = 1000  # pixels; of a larger picture, blocks are averaged first
+NOISE = 0.4  # of the strongest ink; more than that on the border is a stroke which touches it, not noise
+
+
+class PictureError(ReaderError):
+    """A picture cannot be read, or holds no digit; the text says which file, why and what to do."""
+
+
+def read_digit(path: str | Path) -> torch.Tensor:
+    """Return the digit in a picture file as MNIST stores one: uint8 (28, 28), from 0, black, to 255, white.
+
+    The picture may have any size and colours. It is read as one digit on a background of another colour, the
+    one that most of the picture's border has.
+
+    Raises PictureError when there is no such file, when it is no picture or a damaged one, when it has more
+    pixels than Pillow allows (about 89 million), and when it is blank.
+    """
+    picture = read_picture(Path(path))
+    ink = find_ink(picture)
+    if ink is None:
+        raise PictureError(f"{path}: is blank, or too pale; draw one digit, dark on light or light on dark")
+    return centre_by_mass(fit_into_box(crop(ink)))
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Return the picture, upright, as RGB; transparent parts are filled. Errors as in ``read_digit``."""
+    if not path.is_file():
+        found = "is a folder; name the pictures in it" if path.is_dir() else "there is no such file"
+        raise PictureError(f"{path}: {found}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd metadata, which is not used here
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                return on_a_background(ImageOps.exif_transpose(working_size(eight_bits(picture))))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+        raise PictureError(f"{path}: has {limit}; make it smaller first, 1,000 by 1,000 is plenty") from None
+    except Image.UnidentifiedImageError:
+        readable = ", ".join(FORMATS)
+        raise PictureError(
+            f"{path}: is not a picture of a kind read here ({readable}); save it as PNG"
+        ) from None
+    except PermissionError as error:
+        raise PictureError(f"{path}: cannot be opened ({error.strerror})") from None
+    except Exception as error:  # Pillow raises whatever its decoder meets
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise PictureError(f"{path}: is damaged or cut short ({reason}); save or copy it again") from None
+
+
+def eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB, or as RGBA where parts are transparent, 8 bits a colour."""
+    information = picture.info  # holds the orientation
+    if picture.mode.startswith("I"):  # 16 bits; Pillow's convert would turn all above 255 into white
+        values = np.asarray(picture).astype(np.float32) / 257  # 65535 becomes 255
+        picture = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    if picture.mode != mode:  # convert copies, and a large picture takes hundreds of megabytes
+        picture = picture.convert(mode)
+    picture.info = information
+    return picture
+
+
+def working_size(picture: Image.Image) -> Image.Image:
+    """Return a large picture smaller, with its longer side from 1,000 to 1,999 pixels, each one a mean."""
+    information = picture.info
+    picture = picture.reduce(max(max(picture.size) // WORKING_SIDE, 1))  # by 1: a copy
+    picture.info = information
+    return picture
+
+
+def on_a_background(picture: Image.Image) -> Image.Image:
+    """Return RGB, with white behind what is transparent, or black where the visible part is light."""
+    if picture.mode == "RGB":
+        return picture
+    alpha = (
+        np.asarray(picture.getchannel("A"), dtype=np.float32) + 1e-6
+    )  # nothing visible: any colour will do
+    light = np.average(np.asarray(picture.convert("L")), weights=alpha)
+    behind = Image.new("RGBA", picture.size, "black" if light > 127 else "white")
+    return Image.alpha_composite(behind, picture).convert("RGB")
+
+
+def find_ink(picture: Image.Image) -> Image.Image | None:
+    """Return how far each pixel's colour is from the background's, mode "L", 0 to 255, or None if blank.
+
+    ``picture`` is RGB. The distance is the largest of the three in red, green and blue, so that dark on
+    light, light on dark and red on green all become white on black. What most of the border has as well, such
+    as the grain of paper, counts as none.
+    """
+    ink = np.maximum.reduce([distance_from_background(np.asarray(channel)) for channel in picture.split()])
+    strongest, noise = ink.max(), np.percentile(border(ink), 90)
+    noise = 0 if noise > NOISE * strongest else noise
+    if strongest - noise < LEAST_CONTRAST:
+        return None
+    return Image.fromarray((255 * (ink - noise) / (strongest - noise)).clip(0, 255).round().astype(np.uint8))
+
+
+def distance_from_background(values: np.ndarray) -> np.ndarray:
+    """Return how far one colour's values (H, W), 0 to 255, are from its background, float32 (H, W).
+
+    The background is the median of the border, or, where that fits more of the border, as on a photograph of
+    paper lit from one side, it runs evenly from the median of one side to that of the opposite one.
+    """
+    values = values.astype(np.float32)
+    light = ramp(values[0], values[-1], values.shape[0])[:, None]
+    light = light + ramp(values[:, 0], values[:, -1], values.shape[1])
+    flat, lit = (np.abs(each - np.median(border(each))) for each in (values, values - light))
+    return lit if np.median(border(lit)) < np.median(border(flat)) else flat
+
+
+def ramp(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
+    """Return ``count`` values around 0, as far apart as the medians of two sides, float32."""
+    return (np.median(last) - np.median(first)) * np.linspace(-0.5, 0.5, count, dtype=np.float32)
+
+
+def border(values) -> np.ndarray:
+    """Return the outermost pixels of (H, W) values as one row."""
+    values = np.asarray(values)
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def crop(ink: Image.Image) -> Image.Image:
+    """Return the part of ``ink`` that holds the digit, without the fainter noise around it."""
+    smooth = ink.filter(ImageFilter.BoxBlur(max(ink.size) // 400))  # single grains are no strokes
+    least = FAINT * smooth.getextrema()[1]
+    return ink.crop(smooth.point(lambda value: 255 if value > least else 0).getbbox())
+
+
+def fit_into_box(ink: Image.Image) -> np.ndarray:
+    """Return ``ink`` with its longer side at 20 pixels, uint8 (h, w); the strongest ink in it is 255.
+
+    Made smaller, each pixel is the mean of the area it stands for, so that thin strokes become grey instead
+    of vanishing.
+    """
+    scale = BOX / max(ink.size)
+    size = [max(round(scale * side), 1) for side in ink.size]
+    smaller = scale < 1
+    fitted = ink.resize(size, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
+    pixels = np.asarray(fitted, dtype=np.float32)
+    return (pixels * (255 / pixels.max())).round().astype(np.uint8)
+
+
+def centre_by_mass(digit: np.ndarray) -> torch.Tensor:
+    """Return uint8 (28, 28) with ``digit``, at most (20, 20), moved by whole pixels to the middle.
+
+    The centre of mass comes to lie from 13.5 up to 14.5 in rows and in columns, counted from 0, where it lies
+    in all of MNIST's test images.
+    """
+    field = np.zeros((FIELD, FIELD), dtype=np.uint8)
+    corner = []
+    for axis, side in enumerate(digit.shape):
+        mass = digit.sum(axis=1 - axis, dtype=np.float64)  # of each row, then of each column
+        middle = (mass * np.arange(side)).sum() / mass.sum()
+        start = int(np.ceil(FIELD / 2 - 0.5 - middle))
+        corner.append(min(max(start, 0), FIELD - side))  # a lopsided digit stays inside
+    top, left = corner
+    field[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
+    return torch.from_numpy(field)
