@@ -101,7 +101,8 @@ def write_state(path, state):
             "make room or choose another path, and save again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
 def remove_leftovers(path) -> None:

@@ -12,9 +12,17 @@ from .training import History, fit
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, seen after the batch at hand was finished and saved. ``number`` is the signal's."""
+    """Ctrl-C, seen after the batch at hand was finished and saved.
 
-    number = signal.SIGINT
+    ``number`` is the signal's; ``epoch`` and ``step`` are the complete epochs and the batches since.
+    """
+
+    def __init__(self, path, number, epoch, step) -> None:
+        super().__init__(
+            f"stopped after {epoch} epochs and {step} batches; {path} holds all that is needed to go on: "
+            "run the same again"
+        )
+        self.number, self.epoch, self.step = number, epoch, step
 
     def _render_traceback_(self):
         """Return the lines that IPython shows in place of a traceback."""
@@ -81,7 +89,7 @@ def train_on(
         if stopping or due:
             save()
         if stopping:
-            raise interrupted(path, signals[0])
+            raise Interrupted(path, signals[0], epoch, step)
 
     if (epoch, step) > (epochs, 0):
         raise CheckpointError(
@@ -103,17 +111,10 @@ def train_on(
                 if after_epoch:
                     after_epoch()
                 if signals and number < epochs:
-                    raise interrupted(path, signals[0])
+                    raise Interrupted(path, signals[0], epoch, step)
     finally:
         hook.remove()
     return history
-
-
-def interrupted(path, number):
-    """Return the Interrupted to raise for a signal."""
-    error = Interrupted(f"stopped; {path} holds all that is needed to go on: run the same again")
-    error.number = number
-    return error
 
 
 def fit_and_save(path, network, loaders, optimizer, *, epochs, scheduler=None, **options):

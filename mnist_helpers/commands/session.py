@@ -3,7 +3,6 @@
 import signal
 import sys
 import time
-from contextlib import contextmanager
 
 import matplotlib
 import torch
@@ -11,15 +10,11 @@ import torch
 matplotlib.use("agg")  # into a file: needs no screen
 import matplotlib.pyplot as plt
 
-from ..checkpoints import load_checkpoint, save_checkpoint
 from ..plots import plot_history
-from ..training import History, evaluate, fit
+from ..resuming import Interrupted, take_up, train_on
+from ..training import History, evaluate
 from . import run_folder
 from .common import INTERRUPTED, ArgumentError, counted, quoted
-
-
-class Stopped(Exception):
-    """Raised between two batches, once the checkpoint is saved."""
 
 
 class Session:
@@ -33,15 +28,17 @@ class Session:
         self.metrics = run_folder.Metrics(folder / run_folder.METRICS, loaders.train)
         self.epoch, self.step = 0, 0  # complete epochs, and batches of the next one that are done
         self.history = History()
-        self.signals = []
+        self.checkpoint = folder / run_folder.CHECKPOINT
 
     def take_up(self) -> None:
         """Load the checkpoint, if the folder has one, and take back what was logged after it."""
-        path, epochs = self.folder / run_folder.CHECKPOINT, self.chosen["epochs"]
-        if path.exists():
-            checkpoint = load_checkpoint(path, self.network, self.optimizer)
-            self.epoch, self.step = checkpoint["epoch"], checkpoint["step"]
-            self.history = known_history(path, checkpoint["history"])
+        epochs = self.chosen["epochs"]
+        start = take_up(self.checkpoint, self.network, self.loaders, self.optimizer)
+        self.epoch, self.step, self.history = start
+        if self.epoch and not self.history.test_seen:
+            raise run_folder.RunError(
+                f"{self.checkpoint}: was not saved by this command, its history is missing"
+            )
         if self.epoch + (self.step > 0) > epochs:
             raise ArgumentError(
                 f"argument --epochs: {epochs} asked for, but the run in {self.folder} has trained for "
@@ -55,54 +52,31 @@ class Session:
     def train(self) -> int:
         """Train the epochs that remain; return the exit status."""
         self.print_start()
-        # PyTorch's own place for what is to happen after each step. Lesson 7 shows it.
-        hook = self.optimizer.register_step_post_hook(self.after_step)
-        stopped = False
+        signal_number = None
         try:
-            with noted_signals(self.signals):
-                self.train_epochs()
-        except Stopped:
-            stopped = True  # said below, because the bar stays on the terminal as long as the exception lives
-        finally:
-            hook.remove()
-        if stopped:
-            return self.print_stop()
+            train_on(
+                self.checkpoint,
+                self.network,
+                self.loaders,
+                self.optimizer,
+                start=(self.epoch, self.step, self.history),
+                epochs=self.chosen["epochs"],
+                save_every=self.chosen["checkpoint_every"],
+                after_epoch=self.draw,
+                log=self.log,
+                log_interval=self.chosen["log_interval"],
+                progress=self.on_terminal,
+            )
+        except Interrupted as stop:
+            # Said below, because the bar stays on the terminal as long as the exception lives.
+            signal_number, self.epoch, self.step = stop.number, stop.epoch, stop.step
+        if signal_number is not None:
+            return self.print_stop(signal_number)
+        self.epoch, self.step = self.chosen["epochs"], 0
         if not (self.folder / run_folder.CURVE).exists():  # killed right after the last epoch
             self.draw()
         self.print_end()
         return 0
-
-    def train_epochs(self) -> None:
-        """Train, evaluate, save and draw, epoch by epoch."""
-        options = {"log_interval": self.chosen["log_interval"], "progress": self.on_terminal}
-        options |= {"history": self.history, "log": self.log}
-        for epoch in range(self.epoch + 1, self.chosen["epochs"] + 1):
-            where = {"first_epoch": epoch, "first_step": self.step}
-            fit(self.network, self.loaders, self.optimizer, epochs=1, **where, **options)
-            self.epoch, self.step = epoch, 0
-            self.save()
-            self.draw()
-            if self.signals and epoch < self.chosen["epochs"]:
-                raise Stopped
-
-    def after_step(self, optimizer, args, kwargs) -> None:
-        """Save where that is due; stop where a signal asked for it."""
-        self.step += 1
-        every = self.chosen["checkpoint_every"]
-        # After the last batch too: the evaluation that follows takes seconds, in which a run may be killed.
-        due = self.step == len(self.loaders.train) or (every and self.step % every == 0)
-        stopping = bool(self.signals)  # looked at once: a signal after the save must wait for the next batch
-        if stopping or due:
-            self.save()
-        if stopping:
-            raise Stopped
-
-    def save(self) -> None:
-        """Write the checkpoint of this moment."""
-        path = self.folder / run_folder.CHECKPOINT
-        save_checkpoint(
-            path, self.network, self.optimizer, epoch=self.epoch, step=self.step, history=self.history
-        )
 
     def log(self, values: dict, step: int) -> None:
         """Write a row of metrics.csv and, about ten times an epoch, a line."""
@@ -150,13 +124,13 @@ class Session:
             print(f"resumed after {self.position()}")
         print(f"everything is kept in {self.folder}", flush=True)
 
-    def print_stop(self) -> int:
+    def print_stop(self, number: int) -> int:
         """Say how to go on, and return the exit status of the signal."""
         print(
             f"Stopped after {self.position()}; nothing is lost. Go on with:\n"
             f"python -m mnist_helpers train --run-dir {quoted(self.folder)} --resume"
         )
-        return INTERRUPTED if self.signals[0] == signal.SIGINT else 128 + self.signals[0]
+        return INTERRUPTED if number == signal.SIGINT else 128 + number
 
     def print_end(self) -> None:
         """Print the result; with a validation split the test set is opened here, for the first time."""
@@ -167,32 +141,4 @@ class Session:
             self.metrics.log({"test/loss": loss, "test/accuracy": accuracy}, step=step)
         seconds = time.monotonic() - self.metrics.started
         print(f"{counted(self.epoch, 'epoch')} in {seconds:.0f} s; accuracy on the test set {accuracy:.2%}")
-        print(f"More: python -m mnist_helpers evaluate {quoted(self.folder / run_folder.CHECKPOINT)}")
-
-
-def known_history(path, history) -> History:
-    """Return the History that a checkpoint of this command holds, or raise RunError: others may have none."""
-    try:
-        return History(**history)
-    except TypeError:
-        raise run_folder.RunError(f"{path}: was not saved by this command, its history is missing") from None
-
-
-@contextmanager
-def noted_signals(received: list):
-    """Append a first Ctrl-C (or SIGTERM) to ``received`` in place of stopping at once; a second one stops."""
-
-    def note(number, frame):
-        received.append(number)
-        signal.signal(number, before[number])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # A job in the background has Ctrl-C ignored, and keeps it so.
-    watched = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in watched:
-        signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number in watched:
-            signal.signal(number, before[number])
+        print(f"More: python -m mnist_helpers evaluate {quoted(self.checkpoint)}")

@@ -15,7 +15,7 @@ from mnist_helpers import make_loaders
 from mnist_helpers.checkpoints import read_checkpoint
 from mnist_helpers.commands.run_folder import Metrics, RunError
 
-from ..package.test_checkpoints import same
+from ..package.runs import same
 from ..package.test_command_line import NO_NETWORK
 from .runs import BATCHES, QUICK, one_line, result, rows, state, wait_for, wait_for_rows
 
@@ -138,14 +138,15 @@ def test_a_run_killed_between_two_checkpoints(command, begin, unbroken):
     assert_same(folder, expected)
 
 
-def test_a_run_killed_before_its_first_checkpoint(command, begin, unbroken):
-    """And in the middle of a line."""
+def test_a_run_killed_before_its_first_checkpoint_of_a_batch(command, begin, unbroken):
+    """And in the middle of a line. The checkpoint that is there is that of the beginning."""
     expected = unbroken("Adam")
     process, folder = begin("Adam")
     wait_for_rows(folder, random_rows(1, 30), process)
     process.kill()
     process.wait()
-    assert not (folder / "checkpoint.pt").exists()
+    there = read_checkpoint(folder / "checkpoint.pt")
+    assert (there["epoch"], there["step"]) == (0, 0)
     with open(folder / "metrics.csv", "a", encoding="utf-8") as file:
         file.write("1,310,99")
     assert "resumed after" not in resume(command, folder)

@@ -10,7 +10,7 @@ import mnist_helpers
 
 # Who may import whom inside the package (design: imports run one way, no circle).
 ALLOWED = {
-    "arguments": set(),
+    "arguments": {"errors"},
     "errors": set(),
     "fetch": {"errors", "sources.mirrors", "sources.raw_files", "sources.source", "sources.wheel"},
     "sources/raw_files": set(),
@@ -21,7 +21,9 @@ ALLOWED = {
     "models": set(),
     "plots": set(),
     "training": {"arguments"},
-    "checkpoints": {"arguments", "errors"},
+    "checkpoints": {"arguments", "checkpoint_checks", "errors"},
+    "checkpoint_checks": {"errors"},
+    "resuming": {"arguments", "checkpoints", "errors", "training"},
     "images": {"errors"},
 }
 
