@@ -68,7 +68,8 @@ def save_checkpoint(path, network, optimizer, *, epoch, step=0, history=None):
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not saved ({error}); what stood there is unchanged") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary.exists():
+            temporary.unlink()
 
 
 def load_checkpoint(path, network, optimizer=None):
