@@ -28,6 +28,7 @@ _MODULE_OF = {
     "set_seed": "training",
     "train_epoch": "training",
     "CheckpointError": "errors",
+    "fit_and_save": "resuming",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
     "plot_confusion": "plots",
@@ -35,7 +36,7 @@ _MODULE_OF = {
     "show_digits": "plots",
     "show_predictions": "plots",
 }
-_SUBMODULES = {"arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "training"}
+_SUBMODULES = {"arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "resuming", "training"}
 
 __all__ = sorted(_MODULE_OF)
 

@@ -16,7 +16,7 @@ TAUGHT = {
     "03": {"History", "train_epoch", "evaluate", "fit"},
     "04": {"plot_history"},
     "05": {"show_predictions", "plot_confusion"},
-    "06": {"save_checkpoint"},
+    "06": {"load_checkpoint", "save_checkpoint"},
 }
 
 
