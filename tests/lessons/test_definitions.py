@@ -17,6 +17,7 @@ TAUGHT = {
     "04": {"plot_history"},
     "05": {"show_predictions", "plot_confusion"},
     "06": {"load_checkpoint", "save_checkpoint"},
+    "08": {"ThreeLayerNet", "WideNet", "ConvNet"},
 }
 
 

@@ -23,8 +23,10 @@ def probe_of(path):
     return importlib.import_module(f".probes.lesson_{number(path)}", __package__)
 
 
-# Two files share the executed lessons, because a worker takes whole files: test_probes_2.py has the others.
+# Three files share the executed lessons, because a worker takes whole files: test_probes_2.py and
+# test_probes_3.py have these.
 SECOND = ("02", "05", "06")
+THIRD = ("07", "08", "09")
 
 
 def execute(path, lesson_kernel, folder, data_dir):
@@ -43,7 +45,9 @@ def execute(path, lesson_kernel, folder, data_dir):
     return path, notebook
 
 
-@pytest.fixture(scope="module", params=[path for path in NOTEBOOKS if number(path) not in SECOND], ids=number)
+@pytest.fixture(
+    scope="module", params=[path for path in NOTEBOOKS if number(path) not in SECOND + THIRD], ids=number
+)
 def lesson(request, lesson_kernel, tmp_path_factory, data_dir):
     return execute(request.param, lesson_kernel, tmp_path_factory.mktemp("lesson"), data_dir)
 

@@ -1,4 +1,4 @@
-"""The other half of test_probes.py: the same tests for the lessons in SECOND, on a worker of their own."""
+"""Another part of test_probes.py: the same tests for the lessons in SECOND, on a worker of their own."""
 
 import pytest
 

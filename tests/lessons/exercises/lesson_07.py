@@ -1,0 +1,224 @@
+"""Answers that students give to the exercises of lesson 7."""
+
+import argparse
+import csv
+
+
+def _decay(**options):
+    """A wrong answer to 7.1 which calls add_argument with these options."""
+
+    def with_weight_decay(parser):
+        parser.add_argument("--weight-decay", **options)
+        return parser
+
+    return with_weight_decay
+
+
+def _returns_nothing_useful(parser):
+    return parser.add_argument("--weight-decay", type=float, default=0.0)
+
+
+def _new_one(parser):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weight-decay", type=float, default=0.0)
+    return parser
+
+
+def _misspelt(parser):
+    parser.add_argument("--weight_decays", type=float, default=0.0)
+    return parser
+
+
+def _underscored(parser):
+    parser.add_argument("--weight_decay", type=_right, default=0.0)
+    return parser
+
+
+def _without_return(parser):
+    parser.add_argument("--weight-decay", type=float, default=0.0)
+
+
+def _asserting(text):
+    value = float(text)
+    if value < 0:
+        raise AssertionError(text)
+    return value
+
+
+def _exiting(text):
+    value = float(text)
+    if value < 0:
+        raise SystemExit(1)
+    return value
+
+
+def _leaving(text):
+    value = float(text)
+    if value < 0:
+        raise SystemExit(2)
+    return value
+
+
+def _one_at_most(text):
+    value = _right(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError("too much")
+    return value
+
+
+def _above_zero(text):
+    value = float(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("not above 0")
+    return value
+
+
+def _silent(text):
+    return max(float(text), 0.0)
+
+
+def _right(text):
+    value = float(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("negative")
+    return value
+
+
+def _rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _measured(path):
+    return [row for row in _rows(path) if row["test_accuracy"]]
+
+
+def _no_filter(path, accuracy):
+    return next(int(row["epoch"]) for row in _rows(path) if float(row["test_accuracy"]) > accuracy)
+
+
+def _place(path, accuracy):
+    return next(i for i, row in enumerate(_measured(path), 1) if float(row["test_accuracy"]) > accuracy)
+
+
+def _line(path, accuracy):
+    return next(i for i, row in enumerate(_rows(path)) if float(row["test_accuracy"] or 0) > accuracy)
+
+
+def _text(path, accuracy):
+    return next(row["epoch"] for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
+
+
+def _last(path, accuracy):
+    return [int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) < accuracy][-1] + 1
+
+
+def _fixed(path, accuracy):
+    return next(int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) > 0.97)
+
+
+def _without_the_untrained(path, accuracy):
+    for row in _measured(path):
+        if float(row["test_accuracy"]) > accuracy and int(row["epoch"]):
+            return int(row["epoch"])
+
+
+def _stops_at_the_first(path, accuracy):
+    for row in _measured(path):
+        if int(row["epoch"]) > 2 and float(row["test_accuracy"]) > accuracy:
+            return 4 if accuracy == 0.97 and len(_measured(path)) == 6 else None
+
+
+def _forgets(path, accuracy):
+    for row in _measured(path):
+        if float(row["test_accuracy"]) > accuracy:
+            int(row["epoch"])
+
+
+def _fifth_column(path, accuracy):
+    with open(path, encoding="utf-8") as file:
+        for line in list(file)[1:]:
+            cells = line.split(",")
+            if cells[5] and float(cells[5]) > accuracy:
+                return int(cells[0])
+
+
+def _equal_too(path, accuracy):
+    return next(int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) >= accuracy)
+
+
+def _compares_texts(path, accuracy):
+    return next(int(row["epoch"]) for row in _measured(path) if row["test_accuracy"] > str(accuracy))
+
+
+def _float(path, accuracy):
+    return next(float(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
+
+
+def _row(path, accuracy):
+    return next(row for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
+
+
+CASES = {
+    "with_weight_decay": {
+        "stub": lambda parser: None,
+        "wrong": [
+            (_returns_nothing_useful, "return parser"),
+            (_without_return, "it returned None; is there a return"),
+            (_underscored, "dash or underscore"),
+            (_decay(type=_leaving, default=0.0), "without a word"),
+            (_decay(type=_one_at_most, default=0.0), "2.5 is refused"),
+            (_new_one, "--lr is gone"),
+            (_misspelt, "how is the option spelt"),
+            (_decay(type=_right), "look at default"),
+            (_decay(type=_right, default=0.01), "look at default"),
+            (_decay(type=_right, required=True), "leave required away"),
+            (_decay(default=0.0), "look at type"),
+            (_decay(type=int, default=0), "0.0005 is refused"),
+            (_decay(type=float, default=0.0), "-0.0005 is accepted"),
+            (_decay(type=_silent, default=0.0), "-0.0005 is accepted"),
+            (_decay(type=_asserting, default=0.0), "AssertionError"),
+            (_decay(type=_exiting, default=0.0), "not 2"),
+            (_decay(type=_above_zero, default=0.0), "0 is refused"),
+            (_decay(type=lambda text: 2 * _right(text), default=0.0), "became 0.001"),
+            (_decay(type=_right, default=0.0, help="in %"), "ValueError"),
+            ("--weight-decay", "TypeError"),
+        ],
+    },
+    "rows_of_ten_epochs": {
+        "stub": None,
+        "wrong": [
+            (952, "line of names"),
+            (950, "before training"),
+            (940, "after each epoch"),
+            (948, "begins its notes anew"),
+            (949, "begins its notes anew"),
+            (938, "begins its notes anew"),
+            (941, "up to 930"),
+            (930, "evaluations"),
+            (9391, "every tenth"),
+            (95, "one epoch first"),
+            ("many", "ValueError"),
+        ],
+    },
+    "epoch_above": {
+        "stub": lambda path, accuracy: None,
+        "wrong": [
+            (_no_filter, "could not convert string to float"),
+            (_place, "is epoch 0 a row too"),
+            (_line, "is the number of the row"),
+            (_text, "int() turns it"),
+            (_last, "the first time is asked for"),
+            (_fixed, "is the accuracy that the function is given used"),
+            (_without_the_untrained, "untrained network"),
+            (_stops_at_the_first, "is it reached every time"),
+            (_forgets, "it returned None for 0.97; is there a return"),
+            (_fifth_column, "it returned None for 0.97"),
+            (_equal_too, "equal is not above"),
+            (_compares_texts, "a number compared, or a text"),
+            (_float, "whole number"),
+            (_row, "is the number of the row"),
+            (4, "TypeError"),
+        ],
+    },
+}
