@@ -130,7 +130,7 @@ def test_a_validation_split_opens_the_test_set_once(start, data_dir, tmp_path):
     output = ""
     while "epoch 0: validation" not in output:
         output += process.stdout.readline()
-    assert not (tmp_path / "here" / "checkpoint.pt").exists(), "the lines came late"
+    assert not (tmp_path / "here" / "loss_curve.png").exists(), "the lines came late"
     rest, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (0, "")
     assert "adam, learning rate 0.001\n" in output

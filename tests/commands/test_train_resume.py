@@ -36,18 +36,18 @@ NO_SPLIT_BATCHES = 55
 KILLED = """
 import os, signal, sys
 from mnist_helpers.__main__ import main
-from mnist_helpers.commands.session import Session
+from mnist_helpers import resuming
 number, after = int(sys.argv[1]), sys.argv[2] == "after"
-save, done = Session.save, []
-def save_or_die(self):
+save, done = resuming.save_checkpoint, []
+def save_or_die(*arguments, **more):
     done.append(1)
     if after:
-        save(self)
+        save(*arguments, **more)
     if len(done) == number:
         os.kill(os.getpid(), signal.SIGKILL)
     if not after:
-        save(self)
-Session.save = save_or_die
+        save(*arguments, **more)
+resuming.save_checkpoint = save_or_die
 sys.exit(main(sys.argv[3:]))
 """
 
@@ -165,8 +165,9 @@ def test_a_run_killed_as_soon_as_it_has_a_folder(start, begin):
 @pytest.mark.parametrize(
     ("number", "moment", "epoch", "step"),
     [
-        (1, "after", 0, NO_SPLIT_BATCHES),  # all batches are done, the evaluation is not
-        (2, "before", 0, NO_SPLIT_BATCHES),  # the evaluation is in metrics.csv, and in no checkpoint
+        # The first saving is that of the beginning.
+        (2, "after", 0, NO_SPLIT_BATCHES),  # all batches are done, the evaluation is not
+        (3, "before", 0, NO_SPLIT_BATCHES),  # the evaluation is in metrics.csv, and in no checkpoint
     ],
 )
 def test_a_run_killed_at_the_end_of_an_epoch(
