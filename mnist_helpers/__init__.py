@@ -36,7 +36,9 @@ _MODULE_OF = {
     "show_digits": "plots",
     "show_predictions": "plots",
 }
-_SUBMODULES = {"arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "resuming", "training"}
+_SUBMODULES = {
+    *("arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "resuming", "training"),
+}
 
 __all__ = sorted(_MODULE_OF)
 

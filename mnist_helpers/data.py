@@ -62,6 +62,10 @@ class NormalisedDigits(Dataset):
     """
 
     def __init__(self, digits: Digits) -> None:
+        if len(digits.images) != len(digits.labels):
+            raise ValueError(
+                f"{len(digits.images):,} images and {len(digits.labels):,} labels do not belong together"
+            )
         pixels = digits.images.unsqueeze(1).float()  # (N, 1, 28, 28), 0 to 255
         self.images = pixels.div_(255).sub_(MNIST_MEAN).div_(MNIST_STD)
         self.labels = digits.labels

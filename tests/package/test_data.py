@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from mnist_helpers import MNIST_MEAN, MNIST_STD, load_mnist, make_loaders
-from mnist_helpers.data import EpochOrder
+from mnist_helpers.data import Digits, EpochOrder, NormalisedDigits
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +198,9 @@ def test_numpy_integers_are_integers(data_dir):
         make_loaders(batch_size=np.int64(32), validation_size=59_900, data_dir=data_dir).train.batch_size
         == 32
     )
+
+
+def test_images_and_labels_of_different_length_are_refused(mnist):
+    train, _ = mnist
+    with pytest.raises(ValueError, match="60,000 images and 59,999 labels do not belong together"):
+        NormalisedDigits(Digits(train.images, train.labels[1:]))
