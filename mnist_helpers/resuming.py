@@ -19,8 +19,8 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, path, number, epoch, step) -> None:
         super().__init__(
-            f"stopped after {epoch} epochs and {step} batches; {path} holds all that is needed to go on: "
-            "run the same again"
+            f"stopped (epochs complete: {epoch}, batches since: {step}); {path} holds all that is needed to "
+            "go on: run the same again"
         )
         self.number, self.epoch, self.step = number, epoch, step
 
