@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from .package.data_folders import make_folder, packed_files
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -19,3 +21,21 @@ def data_dir() -> Path:
     from mnist_helpers import fetch_mnist
 
     return fetch_mnist()
+
+
+@pytest.fixture(scope="session")
+def raw(data_dir) -> Path:
+    """The folder that holds the four verified files."""
+    return data_dir / "MNIST" / "raw"
+
+
+@pytest.fixture(scope="session")
+def packed(raw) -> dict[str, bytes]:
+    """The four ``.gz`` files as a mirror has them."""
+    return packed_files(raw)
+
+
+@pytest.fixture
+def folder_without(raw, tmp_path):
+    """Return a function that makes a data folder in which the named files are missing."""
+    return lambda *missing: make_folder(tmp_path / "data", raw, *missing)

@@ -34,31 +34,12 @@ from tests.package.data_folders import (
     listing,
     make_folder,
     make_wheel,
-    packed_files,
     start,
     use_packages_of,
 )
 
 NEEDS_UNIX = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix system call")
 MOMENTS = 10  # of a kill -9
-
-
-@pytest.fixture(scope="session")
-def raw(data_dir) -> Path:
-    """The folder that holds the four verified files."""
-    return data_dir / "MNIST" / "raw"
-
-
-@pytest.fixture(scope="session")
-def packed(raw) -> dict[str, bytes]:
-    """The four ``.gz`` files as a mirror has them."""
-    return packed_files(raw)
-
-
-@pytest.fixture
-def folder_without(raw, tmp_path):
-    """Return a function that makes a data folder in which the named files are missing."""
-    return lambda *missing: make_folder(tmp_path / "data", raw, *missing)
 
 
 def assert_next_source_is_used(root: Path, packed, capsys, behave, reason: str) -> None:
