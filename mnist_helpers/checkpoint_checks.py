@@ -240,7 +240,7 @@ def require_finite_weights(path, network) -> None:
         if value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
                 f"{path}: not saved, because {name} holds NaN or infinity; what stood there is unchanged. "
-                f"Go back to it with a smaller learning rate"
+                "Go back to it with a smaller learning rate"
             )
 
 

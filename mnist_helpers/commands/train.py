@@ -88,7 +88,7 @@ def make_network(chosen: dict, device) -> tuple:
 def note_resume(folder: Path, config: dict, now: dict) -> None:
     """Add this resume to config.json, and say what is not as it was, for the last digits may differ."""
     before = (config["resumed"] or [config["started"]])[-1]
-    for name in ("device", "threads", "versions"):
+    for name in ("device", "versions"):  # the number of threads is compared with the checkpoint's own
         if before.get(name) != now[name]:
             print(f"note: {name} was {before.get(name)}, is {now[name]}; the last digits may differ")
     run_folder.write_config(folder, {**config, "resumed": [*config["resumed"], now]})
