@@ -18,6 +18,7 @@ _MODULE_OF = {
     "load_mnist": "data",
     "make_loaders": "data",
     "ConvNet": "models",
+    "FastNet": "models",
     "Net": "models",
     "ThreeLayerNet": "models",
     "WideNet": "models",
@@ -37,7 +38,8 @@ _MODULE_OF = {
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *("arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "resuming", "training"),
+    *("arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "recipes", "resuming"),
+    "training",
 }
 
 __all__ = sorted(_MODULE_OF)

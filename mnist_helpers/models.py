@@ -102,3 +102,28 @@ class ConvNet(nn.Module):
         x = x.flatten(start_dim=1)  # (B, 2000)
         x = F.relu(self.fc1(x))  # (B, 500)
         return self.fc2(x)  # (B, 10)
+
+
+class FastNet(nn.Module):
+    """Two convolutions with batch norm, one linear layer: 18,430 parameters. Written out in lesson 10.
+
+    Made to be trained to 99 % in seconds (``mnist_helpers.recipes.FAST`` says how): few layers, 16 and 32
+    channels, which fill the registers of a CPU, and no dropout, because it sees each image at most once.
+    Batch norm comes after the pooling, where there is a quarter of the numbers left. ``first`` is the number
+    of channels of the first layer.
+
+    ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
+    """
+
+    def __init__(self, first: int = 16) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, first, kernel_size=5, bias=False)
+        self.norm1 = nn.BatchNorm2d(first)
+        self.conv2 = nn.Conv2d(first, 32, kernel_size=5, bias=False)
+        self.norm2 = nn.BatchNorm2d(32)
+        self.fc = nn.Linear(512, 10)
+
+    def forward(self, images):
+        x = F.relu(self.norm1(F.max_pool2d(self.conv1(images), 2)))  # (B, first, 12, 12)
+        x = F.relu(self.norm2(F.max_pool2d(self.conv2(x), 2)))  # (B, 32, 4, 4)
+        return self.fc(x.flatten(start_dim=1))  # (B, 10)

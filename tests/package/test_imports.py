@@ -20,6 +20,7 @@ ALLOWED = {
     "data": {"arguments", "fetch"},
     "models": set(),
     "plots": set(),
+    "recipes": {"models"},
     "training": {"arguments"},
     "checkpoints": {"arguments", "checkpoint_checks", "errors"},
     "checkpoint_checks": {"errors"},

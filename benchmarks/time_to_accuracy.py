@@ -1,0 +1,270 @@
+"""Measure lesson 10: seconds of training against accuracy, for the ladder and for two published trainings.
+
+usage: python benchmarks/time_to_accuracy.py [--seeds 20] [--json FILE] [--validation] [--only NAME ...]
+
+Run by hand on an otherwise idle machine; it is no part of the tests. A full run takes about half an hour on
+two cores. The contestants take turns, seed by seed, so that a machine which slows down slows all of them; a
+ratio is more to be trusted than a time. The clock runs from the making of the network to its last step: the
+images lie in memory, normalised (but for "as printed", which reads them as it goes), and the evaluation is
+not counted. Accuracy is measured on the test set, or with --validation on 10,000 training images that are
+held out, which is where every choice was made.
+
+--growth adds how the cost grows with images, batch size and threads; --compile adds torch.compile and the
+loader's workers; --device cuda measures one captured step on a GPU instead of all that.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accurate import EPOCHS, train_accurately
+from captured_step import prepare
+from contestants import Arrays, Contestant, as_printed, contestants, ordinary_dataset
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from mnist_helpers import fetch_mnist, load_mnist
+from mnist_helpers.data import NormalisedDigits
+from mnist_helpers.recipes import FAST, LADDER, train_recipe
+
+
+def split(data_dir, *, validation: bool) -> tuple[Arrays, Arrays, torch.Tensor | None]:
+    """Return what to train on, what to measure on, and which training images were kept."""
+    train, test = (NormalisedDigits(digits) for digits in load_mnist(data_dir))
+    if not validation:
+        return Arrays(train.images, train.labels), Arrays(test.images, test.labels), None
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(2026))
+    kept, held_out = order[:50_000], order[50_000:]
+    parts = [Arrays(train.images[chosen], train.labels[chosen]) for chosen in (kept, held_out)]
+    return *parts, kept
+
+
+@torch.no_grad()
+def accuracy(network, arrays: Arrays) -> float:
+    """Return the share of images that the network reads rightly, in per cent."""
+    network.eval()
+    batches = zip(arrays.images.split(500), arrays.labels.split(500), strict=True)
+    return 100 * sum((network(x).argmax(dim=1) == y).sum().item() for x, y in batches) / len(arrays.labels)
+
+
+def take_turns(listed: list[Contestant], measure_on: Arrays) -> list[dict]:
+    """Train each with its seeds, in turns; return the times and accuracies."""
+    rows = {one.name: {"images_seen": one.images_seen, "seconds": [], "accuracy": []} for one in listed}
+    for one in listed:  # libraries choose their algorithms when they are first used
+        if one.images_seen <= 60_000:
+            one.train(10_000)
+    turns = [
+        (seed, one) for seed in range(max(o.seeds for o in listed)) for one in listed if seed < one.seeds
+    ]
+    for seed, one in tqdm(turns, "training", file=sys.stderr):
+        start = time.perf_counter()
+        network = one.train(seed)
+        rows[one.name]["seconds"].append(time.perf_counter() - start)
+        rows[one.name]["accuracy"].append(accuracy(network, measure_on))
+    return [{"name": name, **row} for name, row in rows.items()]
+
+
+def gflop(recipe, arrays: Arrays) -> float:
+    """Return the floating-point operations of a training by ``recipe``, in 10⁹, as PyTorch counts them."""
+    small = replace(recipe, images_seen=2 * recipe.batch_size)
+    with FlopCounterMode(display=False) as counter:
+        train_recipe(replace(small, frozen_after=1.0), *arrays, seed=0)
+    whole = counter.get_total_flops() / small.images_seen
+    with FlopCounterMode(display=False) as counter:
+        if recipe.frozen_after < 1:
+            train_recipe(replace(small, frozen_after=0.0), *arrays, seed=0)
+    frozen = counter.get_total_flops() / small.images_seen
+    share = recipe.frozen_after
+    return recipe.images_seen * (share * whole + (1 - share) * frozen) / 1e9
+
+
+def peak(dtype: torch.dtype) -> float:
+    """Return the best of ten products of two 2048 x 2048 matrices, in GFLOP/s."""
+    a, b = torch.randn(2, 2048, 2048).to(dtype)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - start)
+    return 2 * 2048**3 / best / 1e9
+
+
+def timed(function, *arguments, repeats: int = 3, **options) -> float:
+    """Return the median of the seconds that a call takes."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function(*arguments, **options)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def growth(arrays: Arrays) -> dict:
+    """Return seconds of FAST against images seen, batch size and threads."""
+    threads = torch.get_num_threads()
+    found = {"images": {}, "batch size": {}, "threads": {}}
+    for images in tqdm((6_000, 15_000, 30_000, 60_000, 600_000), "images", file=sys.stderr):
+        repeats = 1 if images > 60_000 else 3
+        recipe = replace(FAST, images_seen=images)
+        found["images"][images] = timed(train_recipe, recipe, *arrays, seed=0, repeats=repeats)
+    for size in tqdm((16, 32, 64, 128, 256, 512, 1024), "batch sizes", file=sys.stderr):
+        recipe = replace(FAST, images_seen=30_720, batch_size=size)
+        found["batch size"][size] = timed(train_recipe, recipe, *arrays, seed=0)
+    for count in range(1, threads + 1):
+        torch.set_num_threads(count)
+        found["threads"][count] = timed(train_recipe, FAST, *arrays, seed=0)
+    torch.set_num_threads(threads)
+    return found
+
+
+def what_does_not_help(arrays: Arrays, dataset) -> dict:
+    """Return seconds with torch.compile, and of an epoch as printed with 0, 1 and 2 workers."""
+    found = {"compile": {}, "workers": {}}
+
+    def compiled_network():
+        network = FAST.network()
+        network.compile()
+        return network
+
+    def plain_loop(network):
+        return replace(FAST, network=network, channels_last=True, frozen_after=1.0, images_seen=29_952)
+
+    start = time.perf_counter()
+    train_recipe(replace(plain_loop(compiled_network), images_seen=128), *arrays, seed=0)
+    found["compile"]["first two steps"] = time.perf_counter() - start
+    found["compile"]["training, compiled"] = timed(
+        train_recipe, plain_loop(compiled_network), *arrays, seed=0
+    )
+    found["compile"]["training, as it is"] = timed(train_recipe, plain_loop(FAST.network), *arrays, seed=0)
+    for workers in (0, 1, 2):
+        found["workers"][workers] = timed(as_printed, 0, dataset, epochs=1, workers=workers, repeats=1)
+    return found
+
+
+def on_gpu(train: Arrays, measure_on: Arrays, *, seeds: int, device: str) -> list[dict]:
+    """Measure captured steps on a GPU (or, to try the code, on the CPU): recording is not counted."""
+    arrays, measure_on = (Arrays(*(part.to(device) for part in both)) for both in (train, measure_on))
+    rows = []
+    for batch_size in (128, 256, 512):
+        for images in (30_000, 60_000):
+            recipe = replace(
+                LADDER["bfloat16"], batch_size=batch_size, lr=0.2 * batch_size / 64, images_seen=images
+            )
+            row = {"name": f"captured, batch {batch_size}, {images:,} images", "seconds": [], "accuracy": []}
+            for seed in range(seeds):
+                training = prepare(replace(recipe, frozen_after=1.0), *arrays, seed=seed)
+                wait(device)
+                start = time.perf_counter()
+                network = training()
+                wait(device)
+                row["seconds"].append(time.perf_counter() - start)
+                row["accuracy"].append(accuracy(network, measure_on))
+            rows.append({**row, "images_seen": images})
+    return rows
+
+
+def wait(device: str) -> None:
+    """Wait until the GPU has done what it was asked for."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def circumstances() -> dict:
+    """Say what was measured on, as far as a ratio may depend on it."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "peak_gflop_per_second": {"float32": peak(torch.float32), "bfloat16": peak(torch.bfloat16)},
+    }
+
+
+def print_rows(rows: list[dict]) -> None:
+    """Print the table: times, ratio to the first row, accuracies."""
+    times, correct = "seconds: median (range)", "accuracy: mean ± sd (lowest)"
+    print(f"{'':32} {'runs':>4} {times:>26} {'times faster':>12}  {correct}")
+    first = statistics.median(rows[0]["seconds"])
+    for row in rows:
+        seconds, correct = row["seconds"], row["accuracy"]
+        middle = statistics.median(seconds)
+        spread = f"{middle:.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+        deviation = statistics.stdev(correct) if len(correct) > 1 else 0.0
+        print(
+            f"{row['name']:32} {len(seconds):4} {spread:>26} {first / middle:12.1f}  "
+            f"{statistics.mean(correct):.3f} ± {deviation:.3f} ({min(correct):.2f})"
+        )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    found = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    found.add_argument("--seeds", type=int, default=20, help="trainings of the fast ones (default: 20)")
+    found.add_argument("--json", type=Path, help="write all measured numbers to this file")
+    found.add_argument("--validation", action="store_true", help="measure on training images held out")
+    found.add_argument(
+        "--only", nargs="+", metavar="NAME", help="only contestants whose name has one of these"
+    )
+    found.add_argument("--accurate", action="store_true", help="add the training to 99.6 %%, with five seeds")
+    found.add_argument("--growth", action="store_true", help="add how the cost grows")
+    found.add_argument("--compile", action="store_true", help="add torch.compile and the loader's workers")
+    found.add_argument(
+        "--device", default=None, help="cuda: captured steps on a GPU; cpu: the same code there"
+    )
+    found.add_argument("--data-dir", type=Path, default=None)
+    return found
+
+
+def main(arguments=None) -> int:
+    """Measure what is asked for, print it, and write it."""
+    command_line = parser()
+    options = command_line.parse_args(arguments)
+    if options.seeds < 1:
+        command_line.error("argument --seeds: 1 or more")
+    data_dir = fetch_mnist(options.data_dir)
+    train, measure_on, kept = split(data_dir, validation=options.validation)
+    dataset = ordinary_dataset(data_dir, kept)
+    found = {"measured_on": "validation" if options.validation else "test"}
+    if options.device:
+        found["entries"] = on_gpu(train, measure_on, seeds=options.seeds, device=options.device)
+    else:
+        listed = contestants(train, dataset, seeds=options.seeds)
+        if options.accurate:
+            seen = EPOCHS * len(train.labels)
+            listed.append(Contestant("to 99.6 %", lambda seed: train_accurately(*train, seed=seed), 5, seen))
+        chosen = [one for one in listed if not options.only or any(word in one.name for word in options.only)]
+        if not chosen:
+            names = ", ".join(one.name for one in listed)
+            command_line.error(
+                f"argument --only: no contestant is named like {options.only}; there are {names}"
+            )
+        listed = chosen
+        found["entries"] = take_turns(listed, measure_on)
+        for entry in found["entries"]:
+            if entry["name"] in LADDER:
+                entry["gflop"] = gflop(LADDER[entry["name"]], train)
+    print_rows(found["entries"])
+    if options.growth:
+        found["growth"] = growth(train)
+        print(json.dumps(found["growth"], indent=1))
+    if options.compile:
+        found["does_not_help"] = what_does_not_help(train, dataset)
+        print(json.dumps(found["does_not_help"], indent=1))
+    found["machine"] = circumstances()
+    print(json.dumps(found["machine"]))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
