@@ -61,7 +61,8 @@ def train_epoch(
     """
     device = next(network.parameters()).device
     network.train()
-    loader.sampler.set_epoch(epoch, first_step * loader.batch_size)
+    loader.sampler.set_epoch(epoch)
+    loader.sampler.first = first_step * loader.batch_size
     batches = loader
     if progress:
         batches = tqdm(loader, f"epoch {epoch}", initial=first_step, leave=False, file=sys.stdout)
