@@ -37,7 +37,8 @@ _MODULE_OF = {
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *("arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "resuming", "training"),
+    *("arguments", "checks", "checkpoints", "data", "distributed", "fetch"),
+    *("models", "plots", "resuming", "training"),
 }
 
 __all__ = sorted(_MODULE_OF)
