@@ -85,7 +85,8 @@ def process_device(name: str = "auto") -> torch.device:
     if here.local_world > torch.cuda.device_count():
         gpus = torch.cuda.device_count()
         raise ValueError(
-            f"device is 'cuda', with {gpus} GPU for {here.local_world} processes; say cpu, or start {gpus}"
+            f"device is 'cuda', with fewer GPUs ({gpus}) than processes ({here.local_world}); "
+            f"say cpu, or start {gpus}"
         )
     return torch.device("cuda", here.local_rank)
 
