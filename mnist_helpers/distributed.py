@@ -39,12 +39,10 @@ def process_group(*, quiet: bool = True):
     After an error nothing waits, because the others may be gone. Raises LostProcess in place of gloo's error
     when another process has ended.
     """
-    rank, world, local_rank, _ = launched()
+    rank, world, *_ = launched()
     if world == 1:
         yield 0, 1
         return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local_rank % torch.cuda.device_count())
     gpus = torch.cuda.is_available() and dist.is_nccl_available()
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
     with open(os.devnull, "w") as nowhere, lost_process_named():
@@ -68,6 +66,7 @@ def place() -> tuple[int, int]:
 def process_device(name: str = "auto") -> torch.device:
     """Return the device of this process, named as for ``pick_device``: the CPU, or a GPU of its own.
 
+    That GPU becomes the current one, whose random state goes into a checkpoint.
     Raises ValueError when the machine lacks the device, has fewer GPUs than processes, or is a Mac whose GPU
     would have to be shared.
     """
@@ -88,6 +87,7 @@ def process_device(name: str = "auto") -> torch.device:
             f"device is 'cuda', with fewer GPUs ({gpus}) than processes ({here.local_world}); "
             f"say cpu, or start {gpus}"
         )
+    torch.cuda.set_device(here.local_rank)
     return torch.device("cuda", here.local_rank)
 
 

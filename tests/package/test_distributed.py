@@ -147,7 +147,10 @@ def test_a_device_that_many_processes_cannot_have(monkeypatch):
     with pytest.raises(ValueError, match="device is 'cuda:0'; each process takes a GPU of its own"):
         process_device("cuda:0")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    current = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
     assert process_device("auto") == torch.device("cuda", 1)
+    assert current == [1]
 
 
 def test_a_share_is_part_of_what_was_asked_for():
