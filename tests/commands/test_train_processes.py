@@ -139,8 +139,10 @@ def test_a_run_changes_hands_between_two_processes_and_one(begin, train, alone, 
     for number, arguments, until in [(2, first, 5), (1, ("--run-dir", folder, "--resume"), 45)]:
         process = begin(number, *arguments)
         wait_for_rows(folder, until, process)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        # To the second process alone: the first hears of it from the second, and both stop after one batch.
+        os.kill(process.pid if number == 1 else workers(process)[1], signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+        assert "Stopped after " in output
         assert process.returncode == (1 if number == 2 else 143)  # torchrun has one status for all failures
         assert 0 < position(folder)[1] < 200
         others = read_checkpoint(folder / "checkpoint.pt")["random"].get("others", [])

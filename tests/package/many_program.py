@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch.nn import functional as F
 
 from mnist_helpers import History, ThreeLayerNet, make_loaders, set_seed, train_epoch
@@ -69,6 +70,9 @@ def compute(rank, world):
     set_seed(1)
     separate_random_state()
     result["masks"] = torch.rand(50) > 0.5
+    normalising = together(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10)).double())
+    trained(normalising, loaders)
+    result["statistics"] = plain(normalising)[1].running_mean
     return {**result, **trained(network, loaders)}
 
 

@@ -83,6 +83,13 @@ def test_dropout_masks_differ_between_processes(results):
     assert all(not torch.equal(first, other) for other in others)
 
 
+def test_batch_norm_is_evaluated_with_the_statistics_of_the_first_process(results):
+    """Which are those that are saved; each process has gathered its own from its shares."""
+    first, *others = [process["statistics"] for process in results[1]]
+    assert first.abs().max() > 0.01
+    assert all(torch.equal(first, other) for other in others)
+
+
 def test_a_number_is_agreed_upon(results):
     processes = results[1]
     assert [process["agreed"] for process in processes] == [(len(processes) - 1, 15)] * len(processes)
