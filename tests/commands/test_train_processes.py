@@ -39,14 +39,19 @@ SECONDS = 15  # in which a run whose process was killed has ended; torchrun alon
 
 @pytest.fixture
 def begin(start, data_dir):
-    """Start ``train`` by a number of processes: by torchrun, or one without it."""
+    """Start ``train`` by a number of processes, with torchrun or one without it; what still runs is killed."""
+    started = []
 
     def run(number: int, *arguments) -> subprocess.Popen:
         torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number))
         code = (*torchrun, "-m", "mnist_helpers") if number > 1 else ("-m", "mnist_helpers")
-        return start("train", *arguments, code=code)
+        started.append(start("train", *arguments, code=code))
+        return started[-1]
 
-    return run
+    yield run
+    for process in started:
+        for pid in workers(process) if process.poll() is None else ():
+            os.kill(pid, signal.SIGKILL)  # they would outlive torchrun, which ``start`` kills
 
 
 @pytest.fixture
