@@ -39,7 +39,7 @@ SECONDS = 15  # in which a run whose process was killed has ended; torchrun alon
 
 @pytest.fixture
 def begin(start, data_dir):
-    """Start ``train`` by a number of processes, with torchrun or one without it; what still runs is killed."""
+    """Start ``train`` by a number of processes, one without torchrun; what still runs is killed."""
     started = []
 
     def run(number: int, *arguments) -> subprocess.Popen:
