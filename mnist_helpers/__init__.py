@@ -38,8 +38,8 @@ _MODULE_OF = {
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *("arguments", "checks", "checkpoints", "data", "fetch", "models", "plots", "recipes", "resuming"),
-    "training",
+    *("arguments", "checks", "checkpoints", "data", "distributed", "fetch", "models", "plots", "recipes"),
+    *("resuming", "training"),
 }
 
 __all__ = sorted(_MODULE_OF)

@@ -4,8 +4,9 @@ import os
 import sys
 
 from .commands import check, evaluate, fetch, predict, train
-from .commands.common import INTERRUPTED, WRONG_ARGUMENT, ArgumentError, Parser
+from .commands.common import INTERRUPTED, WRONG_ARGUMENT, ArgumentError, Parser, print_error
 from .errors import ReaderError
+from .launched import launched
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,12 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done. 1: something is missing, damaged or cannot be written. 2: an argument is wrong. 130: Ctrl-C.
     """
-    parser = make_parser()
+    many, parser = launched().world > 1, make_parser()
+    if launched().rank:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, the first process speaks for all, to the end
     options = parser.parse_args(arguments)
     # A file's name may hold characters that this terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
     try:
+        if many and options.run is not train.run:
+            raise ArgumentError("is for one process; leave out torchrun")
         status = options.run(options)
         sys.stdout.flush()
         return status
@@ -26,13 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
         return 1
     except ArgumentError as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        print_error(f"{parser.prog} {options.command}: {error}")
         return WRONG_ARGUMENT
     except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
+        if not launched().rank:
+            print("\nStopped.", file=sys.stderr)
         return INTERRUPTED
     except ReaderError as error:
-        print(error, file=sys.stderr)
+        print_error(error, error)
         return 1
 
 
@@ -49,5 +55,13 @@ def make_parser() -> Parser:
     return parser
 
 
+def leave(status: int) -> None:
+    """End this process; of many, after an error, at once: Python's own way would wait for the others."""
+    if status and launched().world > 1:
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

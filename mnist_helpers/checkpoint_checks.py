@@ -168,11 +168,13 @@ def is_like(value, wanted) -> bool:
 
 def random_problem(random: dict) -> str | None:
     """Say why a random state cannot be restored; None if it can."""
-    torch.Generator().set_state(random["cpu"])  # tried on one that nobody uses
-    for state in list_in(random, "cuda"):
-        # 16 bytes in today's PyTorch; a crafted file can claim 10⁹, and setting the state copies them.
-        if not is_plain(state) or state.dtype != torch.uint8 or state.dim() != 1 or len(state) > 5000:
-            return "the random state of a GPU is none"
+    others = list_in(random, "others") if "others" in random else []  # of a run of many processes
+    for process in [random, *others]:
+        torch.Generator().set_state(process["cpu"])  # tried on one that nobody uses
+        for state in list_in(process, "cuda"):
+            # 16 bytes in today's PyTorch; a crafted file can claim 10⁹, and setting the state copies them.
+            if not is_plain(state) or state.dtype != torch.uint8 or state.dim() != 1 or len(state) > 5000:
+                return "the random state of a GPU is none"
 
 
 def compare_scheduler(path, checkpoint: dict, scheduler) -> None:

@@ -8,7 +8,8 @@ The file is a dict of plain values and tensors::
     model       network.state_dict()
     optimizer   optimizer.state_dict()
     scheduler   scheduler.state_dict(), or None
-    random      the random state of the CPU and, where there is one, of each CUDA GPU
+    random      the random state of the CPU and, where there is one, of each CUDA GPU; of a run of many
+                processes (lesson 11) also those of the processes beside the first, as others
     history     the lists of History as a dict, or None
     data        what the batches depend on: seed, batch size, number of images; or None
 
@@ -52,11 +53,14 @@ def random_state() -> dict:
     return {"cpu": torch.get_rng_state(), "cuda": gpus}
 
 
-def save_checkpoint(path, network, optimizer, *, epoch, step=0, history=None, scheduler=None, loaders=None):
+def save_checkpoint(
+    path, network, optimizer, *, epoch, step=0, history=None, scheduler=None, loaders=None, random=None
+):
     """Write all that a resume needs to ``path``, or leave what stood there as it was. Lesson 6 writes it out.
 
     ``epoch`` is the number of complete epochs, ``step`` that of the batches done since. Where a learning rate
     ``scheduler`` is used, its state is saved too; with ``loaders`` a resume on other batches is noticed.
+    ``random`` is the random state to save, that of this process where it is not given (lesson 11 gives it).
 
     Raises CheckpointError when the file cannot be written or a weight is not finite: a network that is lost
     does not replace one that is good.
@@ -71,7 +75,7 @@ def save_checkpoint(path, network, optimizer, *, epoch, step=0, history=None, sc
             "model": network.state_dict(),
             "optimizer": optimizer.state_dict(),
             "scheduler": None if scheduler is None else scheduler.state_dict(),
-            "random": random_state(),
+            "random": random_state() if random is None else random,
             "history": None if history is None else asdict(history),
             "data": None if loaders is None else data_identity(loaders),
         },

@@ -89,7 +89,7 @@ class EpochOrder(Sampler[int]):
     used a random number earlier. With this one, epoch 4 has the same order whether or not epochs 1 to 3 ran
     in the same process. ``set_epoch`` is used as with torch's DistributedSampler; a reader who never calls
     it gets epoch 1, 2, 3, ..., one for every complete pass. A pass may start in the middle of an epoch, with
-    the images that a run which stopped there had not seen.
+    the images that a run which stopped there had not seen: ``first`` is how many of them it leaves out.
     """
 
     def __init__(self, size: int, *, seed: int) -> None:
@@ -98,17 +98,17 @@ class EpochOrder(Sampler[int]):
         self.epoch = 1
         self.first = 0
 
-    def set_epoch(self, epoch: int, first: int = 0) -> None:
-        """Choose the order of the next pass, which leaves out its ``first`` images; epochs count from 1."""
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass, which begins with its first image; epochs count from 1."""
         self.epoch = require_int("epoch", epoch, minimum=1)
-        self.first = require_int("first", first, minimum=0)
+        self.first = 0
 
     def __len__(self) -> int:
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        epoch = self.epoch
-        yield from torch.randperm(self.size, generator=_generator(self.seed, epoch))[self.first :].tolist()
+        epoch, first = self.epoch, require_int("first", self.first, minimum=0)
+        yield from torch.randperm(self.size, generator=_generator(self.seed, epoch))[first:].tolist()
         self.epoch, self.first = epoch + 1, 0  # reached only when the pass was complete
 
 

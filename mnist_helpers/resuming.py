@@ -7,6 +7,16 @@ from pathlib import Path
 
 from .arguments import check_optimizer
 from .checkpoints import load_checkpoint, save_checkpoint
+from .distributed import (
+    agreed,
+    evaluate_together,
+    gathered_random_states,
+    lost_process_named,
+    many,
+    place,
+    plain,
+    separate_random_state,
+)
 from .errors import CheckpointError
 from .training import History, fit
 
@@ -34,12 +44,15 @@ def take_up(path, network, loaders, optimizer, *, scheduler=None):
 
     ``epoch`` counts the complete epochs, ``step`` the batches since. Network, optimizer, scheduler and random
     state are set to what they were; a learning rate that is given anew is kept, which a printed line says,
-    so that a run can go on with a smaller one. Raises CheckpointError as ``load_checkpoint`` does.
+    so that a run can go on with a smaller one. Of many processes each gets a random state of its own.
+    Raises CheckpointError as ``load_checkpoint`` does.
     """
     if not Path(path).exists():
+        separate_random_state()
         return 0, 0, History()
     given = [group["lr"] for group in optimizer.param_groups]
-    checkpoint = load_checkpoint(path, network, optimizer, scheduler=scheduler, loaders=loaders)
+    checkpoint = load_checkpoint(path, plain(network), optimizer, scheduler=scheduler, loaders=loaders)
+    separate_random_state(checkpoint["random"])
     for group, rate in zip(optimizer.param_groups, given, strict=True):
         if scheduler is None and group["lr"] != rate:
             print(f"note: learning rate {group['lr']} then, {rate} now; the run goes on with {rate}")
@@ -70,13 +83,18 @@ def train_on(
     batch at hand is finished first, and Interrupted, a KeyboardInterrupt, is raised after the saving. A
     ``scheduler`` makes a step after every batch. ``after_epoch()`` is called after the saving; ``options``
     are those of ``fit``. Returns the History.
+
+    Of many processes (lesson 11), each of which calls this with its share of the loaders, the first saves,
+    and a signal to any stops all after the same batch. Raises LostProcess when another one has ended.
     """
     epoch, step, history = start
     signals = []
 
     def save():
         parts = {"history": history, "scheduler": scheduler, "loaders": loaders}
-        save_checkpoint(path, network, optimizer, epoch=epoch, step=step, **parts)
+        parts["random"] = gathered_random_states()
+        if place()[0] == 0:
+            save_checkpoint(path, plain(network), optimizer, epoch=epoch, step=step, **parts)
 
     def after_step(optimizer, args, kwargs):
         nonlocal step
@@ -85,11 +103,12 @@ def train_on(
             scheduler.step()
         # After the last batch too: the evaluation that follows takes seconds, in which a run may be killed.
         due = step == len(loaders.train) or (save_every and step % save_every == 0)
-        stopping = bool(signals)  # looked at once: a signal that comes later must wait for the next batch
-        if stopping or due:
+        # Looked at once: a signal that comes later must wait for the next batch.
+        stopped_by = agreed(signals[0] if signals else 0)
+        if stopped_by or due:
             save()
-        if stopping:
-            raise Interrupted(path, signals[0], epoch, step)
+        if stopped_by:
+            raise Interrupted(path, stopped_by, epoch, step)
 
     if (epoch, step) > (epochs, 0):
         raise CheckpointError(
@@ -97,12 +116,14 @@ def train_on(
             "ask for more, or train into another file"
         )
     check_optimizer(network, optimizer)
-    if not Path(path).exists():
+    if many():
+        options["evaluate"] = evaluate_together
+    if agreed(not Path(path).exists()):
         save()  # the beginning, so that a run which is stopped at once starts again from these weights
     # PyTorch's own place for what is to happen after each step of an optimizer.
     hook = optimizer.register_step_post_hook(after_step)
     try:
-        with noted_signals(signals):
+        with noted_signals(signals), lost_process_named(path):
             for number in range(epoch + 1, epochs + 1):
                 parts = {"first_epoch": number, "first_step": step, "history": history, **options}
                 fit(network, loaders, optimizer, epochs=1, **parts)
@@ -110,8 +131,9 @@ def train_on(
                 save()
                 if after_epoch:
                     after_epoch()
-                if signals and number < epochs:
-                    raise Interrupted(path, signals[0], epoch, step)
+                stopped_by = agreed(signals[0] if signals else 0)
+                if stopped_by and number < epochs:
+                    raise Interrupted(path, stopped_by, epoch, step)
     finally:
         hook.remove()
     return history
@@ -133,11 +155,18 @@ def fit_and_save(path, network, loaders, optimizer, *, epochs, scheduler=None, *
 
 @contextmanager
 def noted_signals(received: list):
-    """Append a first Ctrl-C (or SIGTERM) to ``received`` in place of stopping at once; a second one stops."""
+    """Append a first Ctrl-C (or SIGTERM) to ``received`` in place of stopping at once; a second one stops.
+
+    Of many processes none stops at once, for the others would wait for it in vain: torchrun sends its own
+    signal after that of the terminal, and ends what has not ended 30 seconds later. They go on to take
+    note after an error, so that nothing keeps them from saying what it was.
+    """
+    connected = many()
 
     def note(number, frame):
         received.append(number)
-        signal.signal(number, before[number])
+        if not connected:
+            signal.signal(number, before[number])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     # A job in the background has Ctrl-C ignored, and keeps it so; only the main thread may set handlers.
@@ -149,5 +178,5 @@ def noted_signals(received: list):
     try:
         yield
     finally:
-        for number in watched:
+        for number in watched if not connected else ():
             signal.signal(number, before[number])

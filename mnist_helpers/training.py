@@ -61,7 +61,8 @@ def train_epoch(
     """
     device = next(network.parameters()).device
     network.train()
-    loader.sampler.set_epoch(epoch, first_step * loader.batch_size)
+    loader.sampler.set_epoch(epoch)
+    loader.sampler.first = first_step * loader.batch_size
     batches = loader
     if progress:
         batches = tqdm(loader, f"epoch {epoch}", initial=first_step, leave=False, file=sys.stdout)
@@ -97,9 +98,7 @@ def evaluate(network, loader):
     return total_loss / count, correct / count
 
 
-def fit(
-    network, loaders, optimizer, *, epochs=3, first_epoch=1, first_step=0, history=None, log=None, **options
-):
+def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, first_step=0, history=None, **options):
     """Train for ``epochs`` epochs, evaluate after each, and return the History. Written out in lesson 3.
 
     Evaluates on ``loaders.validation`` where there is a split, otherwise on ``loaders.test``. A new run is
@@ -108,8 +107,8 @@ def fit(
 
     ``log(values, step=batches of the run so far)`` is called as in ``train_epoch``, and after each epoch with
     the loss and the accuracy, as "test/loss" and "test/accuracy" or "validation/loss" and
-    "validation/accuracy". A tracker's own ``log`` will do (lesson 9). The ``options`` are those of
-    ``train_epoch``: ``log_interval`` and ``progress``.
+    "validation/accuracy". A tracker's own ``log`` will do (lesson 9). The other ``options`` are those of
+    ``train_epoch``, ``log_interval`` and ``progress``, and ``evaluate``, another function to evaluate with.
 
     Raises ValueError when the optimizer does not hold this network's parameters (lesson 6), when its
     learning rate is not above 0, or when ``epochs`` or ``first_epoch`` is below 1.
@@ -118,10 +117,11 @@ def fit(
     require_int("epochs", epochs, minimum=1)
     require_int("first_epoch", first_epoch, minimum=1)
     history = History() if history is None else history
+    log, measure = options.get("log"), options.pop("evaluate", evaluate)
     name = "test" if loaders.validation is None else "validation"
 
     def record(epoch):
-        loss, accuracy = evaluate(network, getattr(loaders, name))
+        loss, accuracy = measure(network, getattr(loaders, name))
         history.test_seen.append(epoch * len(loaders.train.dataset))
         history.test_losses.append(loss)
         history.test_accuracies.append(accuracy)
@@ -129,7 +129,7 @@ def fit(
         if log:
             log({f"{name}/loss": loss, f"{name}/accuracy": accuracy}, step=epoch * len(loaders.train))
 
-    options |= {"history": history, "log": log}
+    options["history"] = history
     if not history.test_seen:
         record(first_epoch - 1)  # how good is the network before it has learned anything?
     for epoch in range(first_epoch, first_epoch + epochs):

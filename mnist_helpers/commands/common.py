@@ -4,11 +4,18 @@ import argparse
 import math
 import os
 import shlex
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
+
+from ..errors import LostProcess
+from ..launched import launched
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 WRONG_ARGUMENT = 2  # what argparse itself exits with
+PATIENCE = 5  # seconds in which torchrun notices that a process has ended, and ends the others
 
 
 class ArgumentError(Exception):
@@ -25,7 +32,21 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> None:
-        self.exit(WRONG_ARGUMENT, f"{self.prog}: {message} (--help says what is allowed)\n")
+        print_error(f"{self.prog}: {message} (--help says what is allowed)")
+        self.exit(WRONG_ARGUMENT)
+
+
+def print_error(text, error: BaseException | None = None) -> None:
+    """Print to stderr. Of many processes with the same error, as a wrong argument is, the first one speaks.
+
+    It then ends, and torchrun ends the others while they still wait here. One that is not ended has an error
+    of its own, and prints it with its number. That a process was lost in the training is said at once.
+    """
+    rank = launched().rank
+    if rank and not (isinstance(error, LostProcess) and error.path):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(PATIENCE)
+    print(f"process {rank}: {text}" if rank else text, file=sys.stderr, flush=True)
 
 
 def counted(number: int, thing: str) -> str:
@@ -95,10 +116,10 @@ def number(*, above: float = -math.inf, minimum: float = -math.inf, below: float
 
 
 def device_named(name: str):
-    """Return the torch device, or raise ArgumentError."""
-    from ..training import pick_device
+    """Return the torch device, of many processes that of this one, or raise ArgumentError."""
+    from ..distributed import process_device
 
     try:
-        return pick_device(name)
+        return process_device(name)
     except ValueError as error:
         raise ArgumentError(f"argument --device: {error}") from None

@@ -12,6 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..errors import ReaderError
+from ..launched import launched
 from .common import ArgumentError
 
 CONFIG, LOG, METRICS = "config.json", "stdout.log", "metrics.csv"
@@ -67,6 +68,7 @@ def circumstances(device) -> dict:
     versions["torch"] = str(torch.__version__)  # with the build, +cpu or +cu130, which the metadata may lack
     return {
         "device": str(device),
+        "processes": launched().world,
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "versions": versions,

@@ -10,17 +10,22 @@ import torch
 matplotlib.use("agg")  # into a file: needs no screen
 import matplotlib.pyplot as plt
 
+from ..distributed import evaluate_together, place, together
 from ..plots import plot_history
 from ..resuming import Interrupted, take_up, train_on
-from ..training import History, evaluate
+from ..training import History
 from . import run_folder
 from .common import INTERRUPTED, ArgumentError, counted, quoted
 
 
 class Session:
-    """What a run has at hand, and where it stands: complete epochs, and batches of the next one."""
+    """What a run has at hand, and where it stands: complete epochs, and batches of the next one.
 
-    def __init__(self, folder, chosen, network, optimizer, loaders, write_to_log) -> None:
+    Of many processes each has a session; the first one alone writes into the folder and on the terminal.
+    """
+
+    def __init__(self, folder, chosen, network, optimizer, loaders, write_to_log=None) -> None:
+        self.rank, self.world = place()
         self.folder, self.chosen = folder, chosen
         self.network, self.optimizer, self.loaders = network, optimizer, loaders
         self.write_to_log = write_to_log
@@ -47,11 +52,13 @@ class Session:
         position = self.epoch * len(self.loaders.train) + self.step
         # An evaluation counts when the checkpoint knows of it; one that was killed before the save does not.
         evaluations = len(self.history.test_seen)
-        self.metrics.cut(position, evaluations, without_test=self.loaders.validation is not None)
+        if self.rank == 0:
+            self.metrics.cut(position, evaluations, without_test=self.loaders.validation is not None)
 
     def train(self) -> int:
         """Train the epochs that remain; return the exit status."""
         self.print_start()
+        self.network = together(self.network)
         signal_number = None
         try:
             train_on(
@@ -80,6 +87,8 @@ class Session:
 
     def log(self, values: dict, step: int) -> None:
         """Write a row of metrics.csv and, about ten times an epoch, a line."""
+        if self.rank:
+            return
         self.metrics.log(values, step)
         batches = len(self.loaders.train)
         epoch, batch = divmod(step, batches)
@@ -91,6 +100,8 @@ class Session:
 
     def draw(self) -> None:
         """Draw the loss curve so far."""
+        if self.rank:
+            return
         chosen = self.chosen
         title = f"{chosen['network']}, {chosen['optimizer']}, learning rate {chosen['lr']:g}"
         figure = plot_history(self.history, title=title, smooth=min(20, len(self.history.train_losses) // 2))
@@ -109,15 +120,19 @@ class Session:
         """Say what is trained, on what, where, and where it is kept."""
         chosen, device = self.chosen, next(self.network.parameters()).device
         count = sum(tensor.numel() for tensor in self.network.parameters())
-        threads = f" with {counted(torch.get_num_threads(), 'thread')}" if device.type == "cpu" else ""
+        where = f"{self.world} processes, each on {device.type}" if self.world > 1 else str(device)
+        if device.type == "cpu":
+            where += f" with {counted(torch.get_num_threads(), 'thread')}"
         steps = f"{chosen['optimizer']}, learning rate {chosen['lr']:g}"
         if chosen["momentum"] is not None:
             steps += f", momentum {chosen['momentum']:g}"
-        print(f"{chosen['network']}, {count:,} parameters, on {device}{threads}; seed {chosen['seed']}")
+        print(f"{chosen['network']}, {count:,} parameters, on {where}; seed {chosen['seed']}")
         print(
             f"{len(self.loaders.train.dataset):,} training images, {counted(chosen['epochs'], 'epoch')}, "
             f"batches of {chosen['batch_size']}; {steps}"
         )
+        if self.world > 1 and device.type == "cpu" and any(map(is_batch_norm, self.network.modules())):
+            print("note: on CPUs batch norm takes its statistics over each process's share of a batch")
         if self.epoch == chosen["epochs"]:
             print("this run is complete, nothing is left to train; to train on, raise --epochs")
         elif self.epoch or self.step:
@@ -126,9 +141,10 @@ class Session:
 
     def print_stop(self, number: int) -> int:
         """Say how to go on, and return the exit status of the signal."""
+        start = f"torchrun --standalone --nproc-per-node {self.world}" if self.world > 1 else "python"
         print(
             f"Stopped after {self.position()}; nothing is lost. Go on with:\n"
-            f"python -m mnist_helpers train --run-dir {quoted(self.folder)} --resume"
+            f"{start} -m mnist_helpers train --run-dir {quoted(self.folder)} --resume"
         )
         return INTERRUPTED if number == signal.SIGINT else 128 + number
 
@@ -136,9 +152,14 @@ class Session:
         """Print the result; with a validation split the test set is opened here, for the first time."""
         accuracy = self.history.test_accuracies[-1]
         if self.loaders.validation is not None:
-            loss, accuracy = evaluate(self.network, self.loaders.test)
+            loss, accuracy = evaluate_together(self.network, self.loaders.test)
             step = self.epoch * len(self.loaders.train)
-            self.metrics.log({"test/loss": loss, "test/accuracy": accuracy}, step=step)
+            self.log({"test/loss": loss, "test/accuracy": accuracy}, step)
         seconds = time.monotonic() - self.metrics.started
         print(f"{counted(self.epoch, 'epoch')} in {seconds:.0f} s; accuracy on the test set {accuracy:.2%}")
         print(f"More: python -m mnist_helpers evaluate {quoted(self.checkpoint)}")
+
+
+def is_batch_norm(layer) -> bool:
+    """Whether a layer normalises by statistics over the batch."""
+    return isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)

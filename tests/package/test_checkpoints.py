@@ -136,6 +136,14 @@ CHANGES = {
         lambda c: c["random"].update(cpu=torch.zeros(10, dtype=torch.uint8)),
         "its optimizer or random state does not fit",
     ),
+    "a broken random state of another process": (
+        lambda c: c["random"].update(others=[{"cpu": torch.zeros(10, dtype=torch.uint8), "cuda": []}]),
+        "its optimizer or random state does not fit",
+    ),
+    "random states of other processes that are no list": (
+        lambda c: c["random"].update(others=torch.zeros(3)),
+        "its optimizer or random state does not fit",
+    ),
 }
 
 

@@ -133,13 +133,18 @@ def test_a_pass_may_start_in_the_middle_and_the_next_one_is_whole():
     sampler = EpochOrder(100, seed=1)
     sampler.set_epoch(3)
     whole = list(sampler)
-    sampler.set_epoch(3, 64)
+    sampler.set_epoch(3)
+    sampler.first = 64
     assert list(sampler) == whole[64:]
     assert len(list(sampler)) == 100, "the pass after it, epoch 4, begins at its beginning"
-    sampler.set_epoch(3, 128)  # the last batch of an epoch may be short
+    sampler.first = 128  # the last batch of an epoch may be short
     assert list(sampler) == []
+    sampler.first = 64
+    sampler.set_epoch(3)
+    assert list(sampler) == whole, "set_epoch begins at the beginning"
+    sampler.first = -1
     with pytest.raises(ValueError, match="first is -1; allowed is 0 or more"):
-        sampler.set_epoch(3, -1)
+        list(sampler)
 
 
 def test_a_pass_leaves_the_global_random_state_alone(loaders):

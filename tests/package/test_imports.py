@@ -24,7 +24,9 @@ ALLOWED = {
     "training": {"arguments"},
     "checkpoints": {"arguments", "checkpoint_checks", "errors"},
     "checkpoint_checks": {"errors"},
-    "resuming": {"arguments", "checkpoints", "errors", "training"},
+    "launched": set(),
+    "distributed": {"data", "errors", "launched", "training"},
+    "resuming": {"arguments", "checkpoints", "distributed", "errors", "training"},
     "images": {"errors"},
 }
 

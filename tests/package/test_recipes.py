@@ -36,7 +36,7 @@ def test_fastnet_by_the_functions_of_torch():
         for norm in (network.norm1, network.norm2):  # not at the values they start with
             norm.running_mean.uniform_(-1, 1)
             norm.running_var.uniform_(0.5, 2)
-            norm.weight.uniform_(0.5, 2)
+            norm.weight.uniform_(-1, 2)  # a negative one turns the largest into the smallest
             norm.bias.uniform_(-1, 1)
         images = torch.linspace(-1, 2, 3 * 784).view(3, 1, 28, 28)
         x = images
