@@ -92,7 +92,7 @@ def process_device(name: str = "auto") -> torch.device:
 
 
 class Shared(Dataset):
-    """One process's share of a data set that is asked for whole batches.
+    """One process's share of a data set that is asked for whole batches. Lesson 11 writes it out.
 
     Of ``indices``, the same on all processes, process r of W hands out those at r, r + W, r + 2W, ... All
     shares have one size, so that the mean of their gradients is that of the batch: up to W - 1 images at the

@@ -70,7 +70,7 @@ def one_cycle(lr, steps):
 
 
 def freeze_first_layer(network):
-    """Let FastNet's first layer and its batch norm learn no more: no step backward is computed for them."""
+    """Let FastNet's first layer learn no more, so that the backward pass ends before it. Lesson 10."""
     network.conv1.requires_grad_(False)
     network.norm1.requires_grad_(False).eval()  # eval: with the running mean and variance, as they are now
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from .common import ArgumentError, Parser, add_data_dir, add_device, counted, number, whole_number
 from .run_folder import CONFIG, RunError
 
-NETWORKS = ("Net", "ThreeLayerNet", "WideNet", "ConvNet")
+NETWORKS = ("Net", "ThreeLayerNet", "WideNet", "ConvNet", "FastNet")
 DEFAULTS = {
     "network": "Net",
     "optimizer": "sgd",

@@ -146,7 +146,7 @@ def test_a_validation_split_opens_the_test_set_once(start, data_dir, tmp_path):
 
 @pytest.mark.parametrize(
     ("network", "optimizer", "parameters"),
-    [("WideNet", "sgd", "1,199,882"), ("ConvNet", "adam", "1,007,590")],
+    [("WideNet", "sgd", "1,199,882"), ("ConvNet", "adam", "1,007,590"), ("FastNet", "sgd", "18,426")],
 )
 def test_each_network_starts(start, data_dir, tmp_path, network, optimizer, parameters):
     arguments = ("--network", network, "--optimizer", optimizer, "--batch-size", 60_000)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from importlib import import_module
 
 import pytest
 
@@ -18,6 +19,8 @@ TAUGHT = {
     "05": {"show_predictions", "plot_confusion"},
     "06": {"load_checkpoint", "save_checkpoint"},
     "08": {"ThreeLayerNet", "WideNet", "ConvNet"},
+    "10": {"FastNet", "Recipe", "one_cycle", "freeze_first_layer", "train_recipe"},
+    "11": {"Shared"},
 }
 
 
@@ -77,10 +80,10 @@ def test_each_lesson_writes_out_what_it_teaches(path):
 
 @pytest.mark.parametrize(("lesson", "names"), TAUGHT.items())
 def test_docstrings_in_the_package_name_their_lesson(lesson, names):
-    import mnist_helpers
-
+    (path,) = (path for path in NOTEBOOKS if number(path) == lesson)
+    module_of = {name: module for module, in_cell in kept_cells(path) for name in in_cell}
     for name in names:
-        text = getattr(mnist_helpers, name).__doc__
+        text = getattr(import_module(f"mnist_helpers.{module_of[name]}"), name).__doc__
         assert re.search(rf"\b[Ll]esson {int(lesson)}\b", text), (
             f"{name} does not say that lesson {lesson} teaches it"
         )
