@@ -10,7 +10,7 @@ import torch
 
 from mnist_helpers import load_mnist
 from mnist_helpers.data import NormalisedDigits
-from mnist_helpers.recipes import FAST, train_recipe
+from mnist_helpers.recipes import FAST, Recipe, train_recipe
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,57 @@ def test_a_short_run_writes_what_it_measured(benchmarks, tmp_path, data_dir):
     assert "to 97 %" in ended.stdout
 
 
-def test_help_and_a_name_that_no_contestant_has(benchmarks, data_dir):
-    assert "--validation" in run(benchmarks, "--help").stdout
-    ended = run(benchmarks, "--only", "nobody", "--data-dir", str(data_dir))
-    assert ended.returncode == 2
-    assert "nobody" in ended.stderr
-    assert "as printed" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_a_name_that_no_contestant_has(benchmarks, data_dir, capsys):
+    import time_to_accuracy
+
+    assert "--validation" in time_to_accuracy.parser().format_help()
+    with pytest.raises(SystemExit) as ended:
+        time_to_accuracy.main(["--only", "nobody", "--data-dir", str(data_dir)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "nobody" in said
+    assert "as printed" in said
+
+
+def test_validation_images_are_none_of_the_training_images(benchmarks, data_dir):
+    import time_to_accuracy
+
+    train, held_out, kept = time_to_accuracy.split(data_dir, validation=True)
+    assert (len(train.labels), len(held_out.labels), len(kept.unique())) == (50_000, 10_000, 50_000)
+    trained_on = {image.tobytes() for image in train.images.numpy()}  # no image of MNIST occurs twice
+    assert not any(image.tobytes() in trained_on for image in held_out.images.numpy())
+
+
+def test_operations_are_those_counted_by_hand(benchmarks, data_dir):
+    """Net's convolutions and linear layers: forward, and backward twice as much but for the first images."""
+    import time_to_accuracy
+
+    arrays, _, _ = time_to_accuracy.split(data_dir, validation=True)
+    conv1, rest = 144_000, 320_000 + 16_000 + 500  # multiply-adds for an image, as in lesson 8
+    by_hand = 2 * (2 * conv1 + 3 * rest)
+    counted = time_to_accuracy.gflop(Recipe(images_seen=1_000), arrays) / 1_000 * 1e9
+    assert counted == pytest.approx(by_hand, rel=1e-6)
+    half = time_to_accuracy.gflop(replace(FAST, images_seen=1_000), arrays)
+    whole = time_to_accuracy.gflop(replace(FAST, images_seen=1_000, frozen_after=1.0), arrays)
+    conv1, images_of_conv2 = 2 * 400 * 576, 2 * 12_800 * 64  # a frozen layer saves both gradients
+    assert whole - half == pytest.approx(0.5 * 1_000 * (conv1 + images_of_conv2) / 1e9, rel=1e-6)
+
+
+def test_shifted_images_are_the_images_moved(benchmarks):
+    from accurate import shifted
+
+    images = torch.rand(500, 1, 28, 28)
+    wide = torch.nn.functional.pad(images, (1, 1, 1, 1), value=images.min().item())
+    moves = {
+        (top, left): wide[:, :, top : top + 28, left : left + 28] for top in range(3) for left in range(3)
+    }
+    torch.manual_seed(1)
+    moved = shifted(images)
+    found = [
+        [move for move, all_moved in moves.items() if torch.equal(all_moved[i], moved[i])] for i in range(500)
+    ]
+    assert all(len(fitting) == 1 for fitting in found)
+    assert {fitting[0] for fitting in found} == set(moves)
 
 
 def test_the_captured_step_trains_as_the_recipe_does(benchmarks, data_dir):
