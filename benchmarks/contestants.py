@@ -104,7 +104,7 @@ def peer(seed, images, labels):
 
 def contestants(arrays: Arrays, dataset, *, seeds: int) -> list[Contestant]:
     """Return all of them; the slow ones with fewer seeds."""
-    few = max(seeds // 4, 1)
+    few = max(seeds // 5, 1)
 
     def recipe(name, chosen, count):
         train = lambda seed: train_recipe(chosen, *arrays, seed=seed)  # noqa: E731

@@ -154,7 +154,7 @@ def on_gpu(train: Arrays, measure_on: Arrays, *, seeds: int, device: str) -> lis
     for batch_size in (128, 256, 512):
         for images in (30_000, 60_000):
             recipe = replace(
-                LADDER["bfloat16"], batch_size=batch_size, lr=0.2 * batch_size / 64, images_seen=images
+                LADDER["bfloat16"], batch_size=batch_size, lr=0.4 * batch_size / 64, images_seen=images
             )
             row = {"name": f"captured, batch {batch_size}, {images:,} images", "seconds": [], "accuracy": []}
             for seed in range(seeds):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from .models import FastNet, Net
@@ -84,9 +85,10 @@ def _add(name, **change):
     LADDER[name] = replace(list(LADDER.values())[-1], **change)
 
 
-_add("one cycle", images_seen=60_000, lr=0.05, momentum=0.9, nesterov=True, one_cycle=True)
+_add("one cycle", images_seen=60_000, lr=0.1, momentum=0.8, nesterov=True, one_cycle=True)
+_add("wider, no dropout", network=partial(FastNet, first=32, norm=nn.Identity))
 _add("batch norm", network=partial(FastNet, first=32))
-_add("higher rate", lr=0.2)
+_add("higher rate", lr=0.4)
 _add("channels last", channels_last=True)
 _add("small first layer", network=FastNet)
 _add("label smoothing", label_smoothing=0.1)

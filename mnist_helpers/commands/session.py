@@ -4,14 +4,9 @@ import signal
 import sys
 import time
 
-import matplotlib
 import torch
 
-matplotlib.use("agg")  # into a file: needs no screen
-import matplotlib.pyplot as plt
-
 from ..distributed import evaluate_together, place, together
-from ..plots import plot_history
 from ..resuming import Interrupted, take_up, train_on
 from ..training import History
 from . import run_folder
@@ -102,6 +97,14 @@ class Session:
         """Draw the loss curve so far."""
         if self.rank:
             return
+        # Imported here: it takes most of a second, and a process that is not the first draws nothing.
+        import matplotlib
+
+        matplotlib.use("agg")  # into a file: needs no screen
+        import matplotlib.pyplot as plt
+
+        from ..plots import plot_history
+
         chosen = self.chosen
         title = f"{chosen['network']}, {chosen['optimizer']}, learning rate {chosen['lr']:g}"
         figure = plot_history(self.history, title=title, smooth=min(20, len(self.history.train_losses) // 2))
