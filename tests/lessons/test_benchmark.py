@@ -18,10 +18,10 @@ def said():
     (path,) = (path for path in NOTEBOOKS if number(path) == "10")
     names = {}
     for cell in code_cells(read(path)):
-        if cell["id"] not in ("benchmark", "unhelpful"):
+        if cell["id"] not in ("benchmark", "unhelpful", "growth"):
             continue
         for node in ast.parse(cell.source).body:
-            if isinstance(node, ast.Assign):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 names[node.targets[0].id] = ast.literal_eval(node.value)
     return names
 
@@ -45,6 +45,15 @@ def test_what_did_not_help(said):
     found = FOUND["does_not_help"]
     assert said["COMPILED"] == {name: round(value, 1) for name, value in found["compile"].items()}
     assert said["WORKERS"] == {int(name): round(value, 1) for name, value in found["workers"].items()}
+
+
+def test_how_the_cost_grows(said):
+    found = FOUND["growth"]
+    rounded = {kind: {int(at): round(value, 2) for at, value in row.items()} for kind, row in found.items()}
+    assert said["GROWTH"] == {
+        "images seen": rounded["images"],
+        **{kind: rounded[kind] for kind in ("batch size", "threads")},
+    }
 
 
 def test_the_readme_s_table():

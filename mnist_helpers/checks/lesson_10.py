@@ -1,0 +1,159 @@
+"""The checks of lesson 10, faster training."""
+
+import contextlib
+import io
+import math
+import numbers
+
+import torch
+from torch.nn import functional as F
+
+from .verdict import NotYet, call, check
+
+
+@check(
+    right="What is left as it was sets the limit: with a share of one half, never more than twice as fast."
+)
+def times_as_fast(function):
+    """``function(share, factor)`` is Amdahl's law: 1 / ((1 - share) + share / factor)."""
+    for share, factor in [(0.25, 4), (0.5, 2), (0.9, 10), (0.5, math.inf), (0.0, 8), (1.0, 3), (0.6, 1)]:
+        answer, reason = _quietly(function, share, factor)
+        if reason:
+            return reason
+        value = _plain(answer)
+        if value is None:
+            return f"it returned {type(answer).__name__}, where a number is asked for."
+        left = (1 - share) + share / factor
+        if not math.isclose(value, 1 / left, rel_tol=1e-6):
+            hint = _hint(value, share, factor)
+            return f"for {share:.0%} made {factor} times as fast it returned {value:.3g}; {hint}"
+    return None
+
+
+def _hint(value: float, share: float, factor: float) -> str:
+    left = (1 - share) + share / factor
+    hints = [
+        (left, "that is the time which is left, as a share of the old one; how many times does it fit?"),
+        (1 / (1 - share) if share < 1 else None, "that is the limit, as if the part took no time at all."),
+        (factor, "that would be the gain if everything became faster."),
+        (share * factor, "the time of the part is divided by the factor; the other part stays."),
+        (1 - share + share * factor, "a part that becomes faster takes less time, not more: divide."),
+        (1 / (1 - share + share * factor), "a part that becomes faster takes less time, not more: divide."),
+        (1 / (share + (1 - share) / factor), "the part of this share is the one that becomes faster."),
+        (1 / left - 1, "twice as fast should be the answer 2: the old time divided by the new one."),
+    ]
+    for wrong, hint in hints:
+        if wrong is not None and math.isclose(value, wrong, rel_tol=1e-6, abs_tol=1e-9):
+            return hint
+    if abs(value - 1 / left) < 0.05:
+        return "that is near; hand the number back as it is, without rounding."
+    return "add the time of both parts, the old one being 1, and divide the old time by the new one."
+
+
+@check(right="It is by far the largest layer of FastNet, forward as well as backward.")
+def conv2_flops(answer):
+    """``answer`` is 2 x weights x places of FastNet(24)'s conv2: 24 to 32 maps, 5 x 5, on 12 x 12."""
+    flops = _plain(answer)
+    if flops is None:
+        return f"a number is asked for, and this is {type(answer).__name__}."
+    weights, places = 24 * 5 * 5 * 32, 8 * 8
+    hints = {
+        weights * places: "those are the multiply-adds, and each of them is two operations.",
+        2 * weights: "each weight is used at every place of the output.",
+        weights: "each weight is used at every place of the output.",
+        2 * weights * 12 * 12: "12 × 12 are the places of the input; a kernel 5 wide fits fewer times.",
+        weights * 12 * 12: "12 × 12 are the places of the input; a kernel 5 wide fits fewer times.",
+        2 * weights * 24 * 24: "24 × 24 is the output of conv1 before the pooling.",
+        2 * weights * 4 * 4: "4 × 4 is what the pooling leaves; the convolution comes before it.",
+        2 * 5 * 5 * 32 * places: "a kernel is a block: it has 5 × 5 weights for each map that comes in.",
+        2 * 24 * 5 * 5 * places: "that is one map of the output; there are as many as kernels.",
+        6 * weights * places: "that is forward and backward; the forward pass alone is asked for.",
+        4 * weights * places: "it is twice too much; two operations a multiply-add, once.",
+        2 * 32 * 5 * 5 * 32 * places: "32 maps go out of this layer, and 24 come in.",
+        # 16 maps in, or 32 maps in without the two operations
+        2 * 16 * 5 * 5 * 32 * places: "24 maps come in, and each multiply-add is two operations.",
+        16 * 5 * 5 * 32 * places: "24 maps come in, and each multiply-add is two operations.",
+    }
+    if flops == 2 * weights * places:
+        return None
+    return hints.get(flops, f"{flops:,.0f} is not it; it is 2 × weights × places of the output.")
+
+
+@check(right="Each row adds up to 1, as probabilities should, and the right class still has by far the most.")
+def smoothed_targets(function):
+    """``function(labels, smoothing)`` is float (B, 10): 1 - smoothing on the label, plus smoothing / 10."""
+    labels = torch.tensor([3, 0, 9, 3])
+    for smoothing in (0.1, 0.0, 0.5):
+        answer, reason = _quietly(function, labels.clone(), smoothing)
+        if reason:
+            return reason
+        expected = (1 - smoothing) * F.one_hot(labels, 10).double() + smoothing / 10
+        reason = _form(answer, expected) or _values(answer.double(), expected, labels, smoothing)
+        if reason:
+            return reason
+    return None
+
+
+def _form(answer, expected) -> str | None:
+    if not isinstance(answer, torch.Tensor):
+        return f"it returned {type(answer).__name__}, where a tensor is asked for."
+    if answer.shape != expected.shape:
+        return f"for 4 labels it returned the shape {tuple(answer.shape)}, where (4, 10) is asked for."
+    if not answer.is_floating_point():
+        return f"the targets are {answer.dtype}, and whole numbers have no room for a tenth."
+    return None
+
+
+def _values(answer, expected, labels, smoothing) -> str | None:
+    if torch.allclose(answer, expected, atol=1e-6):
+        return None
+    one_hot = F.one_hot(labels, 10).double()
+    hints = [
+        (one_hot, "nothing is smoothed: the right class has 1 and the others 0."),
+        (
+            (1 - smoothing) * one_hot + (1 - one_hot) * smoothing / 9,
+            "each of the ten classes gets its part of the smoothing, the right one too.",
+        ),
+        (
+            (1 - smoothing) * one_hot + (1 - one_hot) * smoothing / 10,
+            "the right class gets its tenth of the smoothing on top; a row should add up to 1.",
+        ),
+        ((1 - smoothing) * one_hot, "what was taken from the right class is given to nobody."),
+        (one_hot + smoothing / 10, "what is given to the classes has to be taken from the right one."),
+        ((1 - smoothing) * one_hot + smoothing, "the smoothing is divided among ten classes."),
+    ]
+    for wrong, hint in hints:
+        if torch.allclose(answer, wrong, atol=1e-6):
+            return hint
+    sums = answer.sum(dim=1)
+    if not torch.allclose(sums, torch.ones_like(sums), atol=1e-6):
+        return f"the first row adds up to {sums[0].item():.3g}, not to 1; each row has one right class."
+    row, column = (~torch.isclose(answer, expected, atol=1e-6)).nonzero()[0].tolist()
+    found, wanted = (values[row, column].item() for values in (answer, expected))
+    return (
+        f"with smoothing {smoothing}, class {column} of label {labels[row].item()} should be "
+        f"{wanted:.3g}, and is {found:.3g}."
+    )
+
+
+def _plain(value):
+    """``value`` as a float if it is a number or holds one number, else None."""
+    if hasattr(value, "item") and getattr(value, "size", None) is not None:
+        try:
+            value = value.item()
+        except (RuntimeError, ValueError):
+            return None
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return float(value) if is_number else None
+
+
+def _quietly(function, *arguments):
+    """(result, reason): calls a student's function, whose printing must not mix with the verdict."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            return call(function, *arguments), None
+    except NotYet:
+        if not printed.getvalue():
+            raise
+    return None, "it printed something and returned None; hand the answer back with return."
