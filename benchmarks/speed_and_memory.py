@@ -55,17 +55,10 @@ def in_new_processes(program: str, repeats: int) -> float:
 
 def ordinary_loader(data_dir):
     """torchvision's data set, transforms and DataLoader, as lesson 1 shows them first."""
-    import torch
+    from contestants import ordinary_dataset
     from torch.utils.data import DataLoader
-    from torchvision.datasets import MNIST
-    from torchvision.transforms import v2
 
-    from mnist_helpers import MNIST_MEAN, MNIST_STD
-
-    transform = v2.Compose(
-        [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((MNIST_MEAN,), (MNIST_STD,))]
-    )
-    return DataLoader(MNIST(data_dir, transform=transform), batch_size=64, shuffle=True)
+    return DataLoader(ordinary_dataset(data_dir), batch_size=64, shuffle=True)
 
 
 def seconds_of_an_epoch(loader, *, train: bool) -> float:

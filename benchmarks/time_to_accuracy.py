@@ -29,7 +29,7 @@ from contestants import Arrays, Contestant, as_printed, contestants, ordinary_da
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from mnist_helpers import fetch_mnist, load_mnist
+from mnist_helpers import evaluate, fetch_mnist, load_mnist
 from mnist_helpers.data import NormalisedDigits
 from mnist_helpers.recipes import FAST, LADDER, train_recipe
 
@@ -45,12 +45,9 @@ def split(data_dir, *, validation: bool) -> tuple[Arrays, Arrays, torch.Tensor |
     return *parts, kept
 
 
-@torch.no_grad()
 def accuracy(network, arrays: Arrays) -> float:
     """Return the share of images that the network reads rightly, in per cent."""
-    network.eval()
-    batches = zip(arrays.images.split(500), arrays.labels.split(500), strict=True)
-    return 100 * sum((network(x).argmax(dim=1) == y).sum().item() for x, y in batches) / len(arrays.labels)
+    return 100 * evaluate(network, zip(arrays.images.split(500), arrays.labels.split(500), strict=True))[1]
 
 
 def take_turns(listed: list[Contestant], measure_on: Arrays) -> list[dict]:

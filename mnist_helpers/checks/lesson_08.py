@@ -1,14 +1,12 @@
 """The checks of lesson 8, comparing networks."""
 
-import contextlib
-import io
 import itertools
 import math
 import numbers
 
 import torch
 
-from .verdict import NotYet, call, check
+from .verdict import check, quietly
 
 
 @check(right="Larger maps would leave the parameters as they are and multiply the work.")
@@ -64,18 +62,6 @@ def _plain(value):
     return float(value) if is_number else None
 
 
-def _quietly(function, *arguments):
-    """(result, reason): calls a student's function, whose printing must not mix with the verdict."""
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            return call(function, *arguments), None
-    except NotYet:
-        if not printed.getvalue():
-            raise
-    return None, "it printed something and returned None; hand the answer back with return."
-
-
 @check(right="With three seeds each the least that it can say is 10 %, so a close race needs more of them.")
 def chance_of(function):
     """``function(first, second)`` is the share of deals at least as far apart as the two lists."""
@@ -89,7 +75,7 @@ def chance_of(function):
         ([4549, 4549, 4442], [4588, 4594, 4579], 2 / 20, "some cards bear the same number"),
     ]
     for first, second, expected, when in cases:
-        answer, reason = _quietly(function, list(first), list(second))
+        answer, reason = quietly(function, list(first), list(second))
         if reason:
             return reason
         share = _plain(answer)
@@ -132,7 +118,7 @@ def choose(function):
     ]
     for budget, expected, when in cases:
         given = dict(accuracy), dict(work)
-        answer, reason = _quietly(function, *given, budget)
+        answer, reason = quietly(function, *given, budget)
         if reason:
             return reason
         if given != (accuracy, work):

@@ -1,6 +1,8 @@
 """The three verdicts of a check, and how a check comes to one of them."""
 
+import contextlib
 import functools
+import io
 
 
 class NotYet(Exception):
@@ -41,3 +43,15 @@ def call(function, *arguments):
     if result is None:
         raise NotYet
     return result
+
+
+def quietly(function, *arguments):
+    """Return (result, reason): as ``call``, for a function whose printing must not mix with the verdict."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            return call(function, *arguments), None
+    except NotYet:
+        if not printed.getvalue():
+            raise
+    return None, "it printed something and returned None; hand the answer back with return."
