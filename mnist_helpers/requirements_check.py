@@ -4,15 +4,17 @@ Nothing here is imported before it is tried: a torch that does not import is one
 """
 
 import importlib
-import re
-import shutil
+import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+
+from .errors import first_line
 
 DISTRIBUTION = "mnist-notebooks"
 OLDEST_PYTHON = (3, 11)
@@ -23,8 +25,8 @@ MEGABYTES_WITH_DATA = 50
 
 INSTALL = "in the course's folder: python -m pip install -r requirements.txt"
 FETCH = "python -m mnist_helpers fetch"
-# Raised when torchvision's compiled part was built for another torch than the one it finds.
-MISMATCH = "operator torchvision::nms does not exist"
+# In the error of a torchvision whose compiled part was built for another torch than the one it finds.
+MISMATCH = ("operator torchvision::nms does not exist", "undefined symbol", "could not be found in")
 BOTH_FROM_ONE_PLACE = (
     "install both from one place, and in one go: "
     "python -m pip uninstall -y torch torchvision, then python -m pip install torch torchvision"
@@ -48,10 +50,10 @@ def check_requirements(data_dir: str | Path | None = None) -> Iterator[Finding]:
     Nothing is downloaded, installed or written. `data_dir` is as in ``fetch_mnist``.
     """
     yield check_python()
-    for name, floor in required_packages():
+    packages = required_packages()
+    for name, floor in packages.items():
         yield check_package(name, floor)
-        if name == "torchvision":
-            yield check_pair()
+    yield from check_pairs(packages)
     yield check_jupyter()
     yield from check_data_and_disk(data_dir)
     yield check_device()
@@ -59,29 +61,21 @@ def check_requirements(data_dir: str | Path | None = None) -> Iterator[Finding]:
 
 def check_python() -> Finding:
     """Check that this Python is new enough."""
-    have = ".".join(map(str, sys.version_info[:3]))
-    need = ".".join(map(str, OLDEST_PYTHON))
-    return Finding(
-        sys.version_info[:2] >= OLDEST_PYTHON, f"Python {have}", f"the course needs Python {need} or newer"
-    )
+    have, need = (".".join(map(str, version)) for version in (sys.version_info[:3], OLDEST_PYTHON))
+    remedy = f"the course needs Python {need} or newer"
+    return Finding(sys.version_info[:2] >= OLDEST_PYTHON, f"Python {have}", remedy)
 
 
-def required_packages() -> list[tuple[str, str]]:
-    """Return name and lowest version of each package the course needs.
-
-    They are read from the checkout's pyproject.toml or, where the package was installed without one, from
-    the installed metadata; so they are stated once.
-    """
-    pyproject = Path(__file__).resolve().parent.parent / "pyproject.toml"
-    try:
+def required_packages() -> dict[str, str]:
+    """Return the lowest version of each package, from the checkout or else from the installed metadata."""
+    pyproject, project = Path(__file__).resolve().parent.parent / "pyproject.toml", {}
+    with suppress(OSError, KeyError):
         project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-        requirements = project["dependencies"] if project["name"] == DISTRIBUTION else None
-    except (OSError, KeyError):
-        requirements = None
-    if requirements is None:
+    if project.get("name") == DISTRIBUTION:
+        requirements = project["dependencies"]
+    else:
         requirements = [line for line in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in line]
-    found = (re.match(r"([\w.-]+?)\s*\(?>=\s*([\w.]+)", line) for line in requirements)
-    return [match.groups() for match in found]
+    return dict(line.split(">=") for line in requirements)
 
 
 def check_package(name: str, floor: str) -> Finding:
@@ -95,33 +89,38 @@ def check_package(name: str, floor: str) -> Finding:
     except Exception as error:  # A broken installation raises anything: OSError for a DLL, RuntimeError, ...
         if version is None:
             return Finding(False, f"{name} is not installed", INSTALL)
-        remedy = BOTH_FROM_ONE_PLACE if is_mismatch(name, error) else f"{INSTALL} --force-reinstall"
-        return Finding(False, f"{name} {version} does not import: {one_line(error)}", remedy)
+        mismatch = name == "torchvision" and any(sign in str(error) for sign in MISMATCH)
+        remedy = BOTH_FROM_ONE_PLACE if mismatch else f"{INSTALL} --force-reinstall"
+        return Finding(False, f"{name} {version} does not import: {first_line(error)}", remedy)
     if version is None:
         return Finding(True, f"{name} (version unknown)")
-    if release(version) < release(floor):
+    if is_older(version, floor):
         return Finding(False, f"{name} {version} is older than {floor}", f"{INSTALL} --upgrade")
     return Finding(True, f"{name} {version}")
 
 
-def is_mismatch(name: str, error: Exception) -> bool:
-    """Tell whether torchvision fails because it was built for another torch."""
-    signs = (MISMATCH, "undefined symbol", "could not be found in")
-    return name == "torchvision" and any(sign in str(error) for sign in signs)
-
-
-def check_pair() -> Finding:
-    """Check that torchvision was built for this torch: its metadata names the one version that fits."""
+def is_older(version: str, floor: str) -> bool:
+    """Compare as pip does, but let 2.11.0a0 pass for 2.11: some vendors' builds of torch are called that."""
     try:
-        have, needs = metadata.version("torch"), metadata.requires("torchvision") or []
-    except metadata.PackageNotFoundError as error:
-        return Finding(False, f"torchvision and torch: {error.name} is not installed", INSTALL)
-    exact = [match[1] for line in needs if (match := re.match(r"torch\s*\(?==\s*([\w.]+)", line))]
-    if exact and release(exact[0]) != release(have):
-        return Finding(
-            False, f"torchvision wants torch {exact[0]}, and torch {have} is here", BOTH_FROM_ONE_PLACE
-        )
-    return Finding(True, f"torchvision and torch {have} fit each other")
+        from packaging.version import Version
+    except ImportError:  # it comes with matplotlib, so that has a line of its own
+        return False
+    return Version(Version(version).base_version) < Version(floor)
+
+
+def check_pairs(packages: Collection[str]) -> Iterator[Finding]:
+    """Ask pip whether the packages, torchvision and torch above all, fit; say nothing without pip."""
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    if not done.stdout:
+        return
+    # Such as "torchvision 0.25.0 has requirement torch==2.10.0, but you have torch 2.11.0."
+    words = {line: line.split() for line in done.stdout.splitlines() if ", but you have " in line}
+    found = [line for line, (name, *_, other, _) in words.items() if {name, other} <= {*packages}]
+    for line in found:
+        yield Finding(False, line, BOTH_FROM_ONE_PLACE if "torchvision" in line else f"{INSTALL} --upgrade")
+    if not found:
+        yield Finding(True, "pip check: these packages fit each other")
 
 
 def check_jupyter() -> Finding:
@@ -134,27 +133,22 @@ def check_jupyter() -> Finding:
 
 
 def check_data_and_disk(data_dir: str | Path | None = None) -> Iterator[Finding]:
-    """Check that MNIST lies verified in the data folder, and that there is room for what is still to come.
-
-    Yields two findings, because the room that is needed depends on whether the data is there.
-    """
-    # Imported late: a package that fetch needs may be missing.
+    """Check that MNIST lies verified in the data folder, and that there is room for what is still to come."""
     try:
-        from .fetch import find_data_dir
-        from .sources.raw_files import FILES, describe_problem
+        from .fetching import find_data_dir
+        from .fetching.raw_files import FILES, describe_problem
 
         folder = find_data_dir(data_dir)
     except ImportError as error:
-        yield Finding(False, f"data: cannot be looked for: {one_line(error)}", INSTALL)
+        yield Finding(False, f"data: cannot be looked for: {first_line(error)}", INSTALL)
         return
     raw = folder / "MNIST" / "raw"
-    problems = {file.name: describe_problem(raw / file.name, file) for file in FILES}
-    problems = {name: problem for name, problem in problems.items() if problem}
+    checked = [(file.name, describe_problem(raw / file.name, file)) for file in FILES]
+    problems = [f"{name} {problem}" for name, problem in checked if problem]
     if not raw.is_dir():
         yield Finding(False, f"data: not in {folder} yet", FETCH)
     elif problems:
-        listing = ", ".join(f"{name} {problem}" for name, problem in problems.items())
-        yield Finding(False, f"data: in {folder}: {listing}", FETCH)
+        yield Finding(False, f"data: in {folder}: {', '.join(problems)}", FETCH)
     else:
         yield Finding(True, f"data: {folder}, four files verified")
     yield check_disk(folder, MEGABYTES_WITHOUT_DATA if problems else MEGABYTES_WITH_DATA)
@@ -162,8 +156,9 @@ def check_data_and_disk(data_dir: str | Path | None = None) -> Iterator[Finding]
 
 def check_disk(folder: Path, megabytes: int) -> Finding:
     """Check the free space where `folder` is or will be."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free // 1_000_000
+    from .fetching.folder import free_megabytes
+
+    free, existing = free_megabytes(folder.absolute())
     remedy = f"free {megabytes} MB, or set MNIST_DATA_DIR to a folder on another disk"
     return Finding(free >= megabytes, f"disk: {free:,} MB free at {existing}", remedy)
 
@@ -180,17 +175,3 @@ def check_device() -> Finding:
         return Finding(True, "device: MPS, this Mac's graphics processor")
     threads = torch.get_num_threads()
     return Finding(True, f"device: CPU, {threads} thread{'s' if threads > 1 else ''}")
-
-
-def release(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version: (2, 11, 0) for ``2.11.0+cu128``, so that 2.9 comes before 2.10."""
-    numbers = [int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part]
-    while numbers and numbers[-1] == 0:  # 2.11 and 2.11.0 are the same version.
-        numbers.pop()
-    return tuple(numbers)
-
-
-def one_line(error: Exception) -> str:
-    """Return the first line of an error's text, or its kind where it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .package.data_folders import make_folder, packed_files
+from .support.data_folders import make_folder, packed_files
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -18,7 +18,7 @@ def add_parser(commands) -> None:
 def run(options) -> int:
     """Get MNIST and print where it lies. Raises DataError if no source gave it."""
     # Imported here, so that `check` works where this cannot be imported.
-    from ..fetch import fetch_mnist
+    from ..fetching import fetch_mnist
 
     print(f"MNIST is in {fetch_mnist(options.data_dir)}")
     return 0

@@ -5,21 +5,20 @@ import shutil
 import struct
 import subprocess
 import sys
-import textwrap
 import venv
 from pathlib import Path
 
 import pytest
 
-from mnist_helpers.fetch import DataError, _fetch, find_data_dir
-from mnist_helpers.sources.mirrors import CVDF, Mirror, mirrors
-from mnist_helpers.sources.raw_files import FILES, Refused, rebuild_from_csv
-from mnist_helpers.sources.source import Unreachable
-from mnist_helpers.sources.wheel import Wheel, explain_pip
-
-from . import servers
-from .data_folders import (
-    FETCH_FROM,
+from mnist_helpers.fetching import DataError, find_data_dir
+from mnist_helpers.fetching.folder import _fetch
+from mnist_helpers.fetching.mirrors import CVDF, Mirror, mirror_addresses
+from mnist_helpers.fetching.raw_files import FILES, Refused, Unreachable, rebuild_from_csv
+from mnist_helpers.fetching.wheel import Wheel, explain_pip
+from tests.support import servers
+from tests.support.data_folders import (
+    FETCH,
+    IMPORTS,
     NAMES,
     TEST_IMAGES,
     TEST_LABELS,
@@ -27,7 +26,6 @@ from .data_folders import (
     files_in,
     is_complete,
     make_wheel,
-    start,
     use_packages_of,
 )
 
@@ -60,14 +58,10 @@ def test_an_installed_package_uses_the_cache_of_the_user(tmp_path, root, project
     if project:
         (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "{project}"\n', encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MNIST_DATA_DIR": ""}
-    program = """
-        import pooch
-        from mnist_helpers.fetch import find_data_dir
-        print(find_data_dir())
-        print(pooch.os_cache("mnist-notebooks"))
-    """
-    said, _ = start(program, env=environment, cwd=tmp_path).communicate()
-    found, cache = said.splitlines()
+    program = "import pooch; from mnist_helpers.fetching import find_data_dir; print(find_data_dir()); "
+    command = [sys.executable, "-c", program + "print(pooch.os_cache('mnist-notebooks'))"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found, cache = done.stdout.splitlines()
     assert found == (str(tmp_path / "data") if project == "mnist-notebooks" else cache)
 
 
@@ -95,7 +89,7 @@ def test_files_laid_there_by_hand_are_taken(folder_without, packed, raw, capsys,
 def test_the_mirrors_are_those_of_torchvision_and_one_more():
     from torchvision.datasets import MNIST
 
-    assert mirrors() == [*MNIST.mirrors, CVDF]
+    assert mirror_addresses() == [*MNIST.mirrors, CVDF]
 
 
 def test_a_mirror_gives_the_four_files_in_the_layout_of_torchvision(
@@ -120,10 +114,11 @@ def test_a_mirror_gives_the_four_files_in_the_layout_of_torchvision(
     assert len(MNIST(root, train=True, download=False)) == 60_000
 
 
-def test_a_file_unpacked_on_the_way_is_taken(folder_without, raw):
+@pytest.mark.parametrize("behave", [servers.without_length, servers.encoded])
+def test_a_file_unpacked_on_the_way_is_taken(folder_without, raw, packed, behave):
     root = folder_without(TEST_LABELS)
     plain = {f"{TEST_LABELS}.gz": (raw / TEST_LABELS).read_bytes()}
-    with servers.serving(plain, servers.without_length) as server:
+    with servers.serving(packed if behave is servers.encoded else plain, behave) as server:
         _fetch(root, [Mirror(server.url)])
     assert is_complete(root)
 
@@ -149,7 +144,7 @@ def test_the_bar_is_shown_on_a_terminal_and_leaves_nothing(folder_without, packe
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     with servers.serving(packed) as server:
-        command = [sys.executable, "-c", textwrap.dedent(FETCH_FROM), str(root), server.url]
+        command = [sys.executable, "-c", IMPORTS + FETCH, str(root), server.url]
         environment = {**os.environ, "TQDM_DISABLE": disabled}
         process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment)
         assert process.communicate()[1] == b""
@@ -158,9 +153,7 @@ def test_the_bar_is_shown_on_a_terminal_and_leaves_nothing(folder_without, packe
     os.close(ours)
     assert any(f"\r{TEST_IMAGES}:" in line for line in lines) == (not disabled)
     visible = [line.rpartition("\r")[2] for line in lines]
-    assert len(visible) == 2
-    assert visible[0].startswith("MNIST: downloading")
-    assert visible[1].startswith("MNIST: verified")
+    assert [line.split()[1] for line in visible] == ["not", "downloading", "verified"]
 
 
 # The wheel
@@ -245,9 +238,7 @@ def test_a_pip_that_takes_too_long(folder_without, tmp_path, packed, monkeypatch
 def test_a_python_without_pip(tmp_path):
     venv.create(tmp_path / "bare", with_pip=False)
     python = tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    assert (
-        explain_pip(Wheel()._run([str(python), "-m", "pip", "download"], tmp_path))
-        == "this Python has no pip"
-    )
+    _, said = Wheel()._run([str(python), "-m", "pip", "download"], tmp_path)
+    assert explain_pip(said) == "this Python has no pip"
     with pytest.raises(Refused, match="pip could not be started"):
         Wheel()._run([str(tmp_path / "nothing here")], tmp_path)

@@ -99,6 +99,15 @@ def without_length(handler, body: bytes) -> None:
     handler.wfile.write(body)
 
 
+def encoded(handler, body: bytes) -> None:
+    """Well, but as ``Content-Encoding: gzip``, which the client unpacks."""
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
 def not_found(handler, body: bytes) -> None:
     """Status 404."""
     handler.send_error(404)
@@ -166,10 +175,19 @@ def silent(handler, body: bytes) -> None:
 
 
 def trickling(handler, body: bytes) -> None:
-    """A byte at a time, often enough that no wait on the socket is long."""
+    """A byte at a time for 20 s, often enough that no wait on the socket is long."""
     _begin(handler, len(body))
-    for byte in body:
+    for byte in body[:400]:
         handler.wfile.write(bytes([byte]))
+        if handler.server.released.wait(0.05):
+            return
+
+
+def trickling_headers(handler, body: bytes) -> None:
+    """The same within the headers."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Header: ")
+    for _ in range(400):
+        handler.wfile.write(b"x")
         if handler.server.released.wait(0.05):
             return
 
@@ -177,5 +195,5 @@ def trickling(handler, body: bytes) -> None:
 def endless(handler, body: bytes) -> None:
     """Far more than the file has."""
     _begin(handler, None)
-    while not handler.server.released.is_set():
+    for _ in range(100):
         handler.wfile.write(bytes(1 << 20))

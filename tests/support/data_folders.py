@@ -11,19 +11,21 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
-from mnist_helpers.sources.raw_files import FILES, describe_problem
+from mnist_helpers.fetching.raw_files import FILES, describe_problem
 
 NAMES = [file.name for file in FILES]
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
 
-FETCH_FROM = """
-    import sys
-    from pathlib import Path
-    from mnist_helpers.fetch import _fetch
-    from mnist_helpers.sources.mirrors import Mirror
-    from mnist_helpers.sources.wheel import Wheel
-    _fetch(Path(sys.argv[1]), [Mirror(sys.argv[2])])
+IMPORTS = """
+import json, os, shutil, subprocess, sys
+from pathlib import Path
+from mnist_helpers.fetching.folder import DataError, _fetch
+from mnist_helpers.fetching.mirrors import Mirror
+from mnist_helpers.fetching.wheel import Wheel
+
+root = Path(sys.argv[1])
 """
+FETCH = "_fetch(root, [Mirror(sys.argv[2])])"
 
 
 @functools.cache
@@ -55,15 +57,10 @@ def is_complete(root: Path) -> bool:
     return not any(describe_problem(root / "MNIST" / "raw" / file.name, file) for file in FILES)
 
 
-def start(program: str, *arguments: str, before: tuple[str, ...] = (), **settings) -> subprocess.Popen:
-    """Run Python code in a process of its own, with lines of output that arrive at once."""
-    return subprocess.Popen(
-        [*before, sys.executable, "-c", textwrap.dedent(program), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **settings,
-    )
+def start(program: str, *arguments, before=()) -> subprocess.Popen:
+    """Run Python code, such as FETCH, in a process of its own; the first argument is its ``root``."""
+    command = [*before, sys.executable, "-c", IMPORTS + textwrap.dedent(program), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def use_packages_of(folder: Path, monkeypatch) -> None:
