@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
 NEWEST_TRIED = (3, 14)
+FIRST_LESSON = "notebooks/01_data_exploration.ipynb"
 STAMP = "mnist-notebooks.stamp"
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
@@ -165,9 +166,13 @@ def fingerprint():
 
 
 def open_lessons(python, others):
-    """Start JupyterLab in the lessons' folder; it runs until Ctrl-C."""
-    print("Opening the lessons in JupyterLab; Ctrl-C twice in this window ends it", flush=True)
-    return run(python, "-m", "jupyterlab", "notebooks", *others, ends_on_interrupt=True)
+    """Start JupyterLab with lesson 1 open; it runs until Ctrl-C. ``others`` are its arguments, and win."""
+    print("Opening lesson 1 in JupyterLab; Ctrl-C twice in this window ends it", flush=True)
+    options = ["--LabApp.news_url=None"]  # or the first screen is covered by a question about news
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("You are root: JupyterLab serves this machine alone (127.0.0.1), and asks for its token", flush=True)
+        options += ["--allow-root", "--ServerApp.ip=127.0.0.1"]
+    return run(python, "-m", "jupyterlab", FIRST_LESSON, *options, *others, ends_on_interrupt=True)
 
 
 def run(*command, quiet=False, ends_on_interrupt=False):

@@ -6,11 +6,13 @@ named like mnist_helpers, JupyterLab and pytest that print what they were given.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -72,6 +74,28 @@ def test_help_names_both_commands():
     assert "run all tests" in done.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the browser is a shell script")
+def test_jupyterlab_opens_lesson_1_and_asks_no_question_about_news(tmp_path):
+    """The real JupyterLab, as root too, with a browser that keeps the page it is told to open."""
+    pytest.importorskip("jupyterlab")
+    browser, opened = tmp_path / "browser", tmp_path / "opened.html"
+    browser.write_text(f'#!/bin/sh\ncat "${{1#file://}}" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    program = f"import course, sys; course.open_lessons(sys.executable, ['--ServerApp.browser={browser} %s'])"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, start_new_session=True) as lab:
+        try:
+            deadline = time.monotonic() + 120
+            while not opened.exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            address = re.search(r'href="([^"]+)"', opened.read_text())[1]
+            page = urllib.request.urlopen(address, timeout=60).read().decode()
+        finally:
+            os.killpg(lab.pid, signal.SIGTERM)
+    assert "127.0.0.1" in address or "localhost" in address
+    assert "01_data_exploration.ipynb" in address
+    assert '"news": {"disabled": true}' in page
+
+
 def test_an_unknown_command_is_refused(course):
     done = start(course, "tets")
     assert done.returncode == 2
@@ -112,8 +136,14 @@ def test_the_second_start_does_not_call_pip(course):
     if "cannot make virtual environments" in first.stderr:
         pytest.skip("this system's Python comes without venv")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert first.stdout.splitlines()[-3] == "mnist_helpers.__main__ fetch"
-    assert first.stdout.splitlines()[-1] == "jupyterlab notebooks --no-browser --port=1"
+    assert "mnist_helpers.__main__ fetch" in first.stdout.splitlines()
+    name, lesson, *options = first.stdout.splitlines()[-1].split()
+    assert (name, lesson) == ("jupyterlab", "notebooks/01_data_exploration.ipynb")
+    assert options[0] == "--LabApp.news_url=None"
+    assert options[-2:] == ["--no-browser", "--port=1"]  # last, so that they win
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    assert ("--allow-root" in options) == ("--ServerApp.ip=127.0.0.1" in options) == as_root
+    assert ("You are root" in first.stdout) == as_root
     assert log.exists()
     assert (course / ".venv").is_dir()
     log.unlink()
