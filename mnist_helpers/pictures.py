@@ -17,13 +17,7 @@ from .errors import ReaderError
 
 FIELD = 28  # pixels, the side of an image of MNIST
 BOX = 20  # pixels, the longer side of the digit in it
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "GIF",
-    "BMP",
-    "WEBP",
-)  # others are left out: TIFF and PSD are large, EPS is a program
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # not TIFF and PSD, which are large, nor EPS, a program
 LEAST_CONTRAST = 24  # of 255; what differs less from its background is not taken for ink
 FAINT = 0.15  # of the strongest ink; what is fainter does not enlarge the digit's box
 WORKING_SIDE = 1000  # pixels; of a larger picture, blocks are averaged first
@@ -41,13 +35,17 @@ def read_digit(path: str | Path) -> torch.Tensor:
     one that most of the picture's border has.
 
     Raises PictureError when there is no such file, when it is no picture or a damaged one, when it has more
-    pixels than Pillow allows (about 89 million), and when it is blank.
+    pixels than Pillow allows (about 89 million), and when it is blank or holds nothing but specks.
     """
     picture = read_picture(Path(path))
     ink = find_ink(picture)
     if ink is None:
         raise PictureError(f"{path}: is blank, or too pale; draw one digit, dark on light or light on dark")
-    return centre_by_mass(fit_into_box(crop(ink)))
+    digit = fit_into_box(crop(ink))
+    if not digit.any():  # two specks of dust on a sheet: what lies between them is the digit's box
+        raise PictureError(f"{path}: nothing is left of it at MNIST's size; cut the picture to the digit")
+    strongest = digit.astype(np.float32) * (255 / digit.max())
+    return centre_by_mass(strongest.round().astype(np.uint8))
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -101,9 +99,8 @@ def on_a_background(picture: Image.Image) -> Image.Image:
     """Return RGB, with white behind what is transparent, or black where the visible part is light."""
     if picture.mode == "RGB":
         return picture
-    alpha = (
-        np.asarray(picture.getchannel("A"), dtype=np.float32) + 1e-6
-    )  # nothing visible: any colour will do
+    # A little more than nothing, because of a picture in which nothing is visible.
+    alpha = np.asarray(picture.getchannel("A"), dtype=np.float32) + 1e-6
     light = np.average(np.asarray(picture.convert("L")), weights=alpha)
     behind = Image.new("RGBA", picture.size, "black" if light > 127 else "white")
     return Image.alpha_composite(behind, picture).convert("RGB")
@@ -156,7 +153,7 @@ def crop(ink: Image.Image) -> Image.Image:
 
 
 def fit_into_box(ink: Image.Image) -> np.ndarray:
-    """Return ``ink`` with its longer side at 20 pixels, uint8 (h, w); the strongest ink in it is 255.
+    """Return ``ink`` with its longer side at 20 pixels, uint8 (h, w).
 
     Made smaller, each pixel is the mean of the area it stands for, so that thin strokes become grey instead
     of vanishing.
@@ -164,9 +161,7 @@ def fit_into_box(ink: Image.Image) -> np.ndarray:
     scale = BOX / max(ink.size)
     size = [max(round(scale * side), 1) for side in ink.size]
     smaller = scale < 1
-    fitted = ink.resize(size, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
-    pixels = np.asarray(fitted, dtype=np.float32)
-    return (pixels * (255 / pixels.max())).round().astype(np.uint8)
+    return np.asarray(ink.resize(size, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC))
 
 
 def centre_by_mass(digit: np.ndarray) -> torch.Tensor:

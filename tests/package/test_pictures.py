@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from mnist_helpers import load_mnist
-from mnist_helpers.images import PictureError, read_digit
+from mnist_helpers.pictures import PictureError, read_digit
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +183,23 @@ def test_the_smallest_pictures(read):
     assert box(read(spot)) == (20, 20)
     with pytest.raises(PictureError, match="blank"):
         read(Image.new("L", (1, 1), 255))
+
+
+@pytest.mark.parametrize("size", [(2000, 2000), (900, 30)])
+def test_two_distant_specks_are_refused_and_hide_no_other_picture(size, tmp_path, capsys):
+    from mnist_helpers.commands.predict import read_digits
+
+    sheet = Image.new("L", size, 255)
+    for place in [(5, 5), (size[0] - 6, size[1] - 6)]:
+        sheet.putpixel(place, 0)
+    sheet.save(tmp_path / "specks.png")
+    painted("L", 255, 0).save(tmp_path / "stroke.png")
+    files, read = read_digits([tmp_path / "specks.png", tmp_path / "stroke.png"])
+    assert [path.name for path in files] == ["stroke.png"]
+    assert read.shape == (1, 28, 28)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "specks.png: nothing is left of it" in said
 
 
 @pytest.mark.parametrize(
