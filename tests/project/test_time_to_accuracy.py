@@ -42,6 +42,17 @@ def test_a_short_run_writes_what_it_measured(benchmarks, tmp_path, data_dir):
     assert "to 97 %" in ended.stdout
 
 
+def test_the_peak_of_a_type_without_instructions_is_taken_on_small_matrices(benchmarks, monkeypatch):
+    import time_to_accuracy
+
+    sizes, randn = [], torch.randn
+    monkeypatch.setattr(torch, "randn", lambda *size: sizes.append(size[-1]) or randn(*size))
+    assert time_to_accuracy.peak(torch.float32) > time_to_accuracy.EMULATED
+    monkeypatch.setattr(time_to_accuracy, "EMULATED", float("inf"))  # as if every type were slow here
+    assert time_to_accuracy.peak(torch.float32) > 0
+    assert sizes == [256, 2048, 256]
+
+
 def test_a_name_that_no_contestant_has(benchmarks, data_dir, capsys):
     import time_to_accuracy
 
