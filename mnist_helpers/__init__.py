@@ -9,8 +9,8 @@ say what is wrong on a machine on which torch itself does not import.
 from importlib import import_module
 
 _MODULE_OF = {
-    "DataError": "fetch",
-    "fetch_mnist": "fetch",
+    "DataError": "fetching",
+    "fetch_mnist": "fetching",
     "Digits": "data",
     "Loaders": "data",
     "MNIST_MEAN": "data",
@@ -29,7 +29,7 @@ _MODULE_OF = {
     "set_seed": "training",
     "train_epoch": "training",
     "CheckpointError": "errors",
-    "fit_and_save": "resuming",
+    "fit_and_save": "running.resuming",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
     "plot_confusion": "plots",
@@ -38,8 +38,8 @@ _MODULE_OF = {
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *("arguments", "checks", "checkpoints", "data", "distributed", "fetch", "models", "plots", "recipes"),
-    *("resuming", "training"),
+    *("arguments", "checks", "checkpoints", "data", "fetching", "models", "plots", "recipes", "running"),
+    *("training",),
 }
 
 __all__ = sorted(_MODULE_OF)

@@ -6,7 +6,7 @@ import sys
 from .commands import check, evaluate, fetch, predict, train
 from .commands.common import INTERRUPTED, WRONG_ARGUMENT, ArgumentError, Parser, print_error
 from .errors import ReaderError
-from .launched import launched
+from .running.torchrun import torchrun_env
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,15 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     0: done. 1: something is missing, damaged or cannot be written. 2: an argument is wrong. 130: Ctrl-C.
     """
-    many, parser = launched().world > 1, make_parser()
-    if launched().rank:
+    parser = make_parser()
+    if torchrun_env().rank:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, the first process speaks for all, to the end
     options = parser.parse_args(arguments)
     # A file's name may hold characters that this terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):  # a notebook's has not
+            stream.reconfigure(errors="backslashreplace")
     try:
-        if many and options.run is not train.run:
+        if torchrun_env().world > 1 and options.run is not train.run:
             raise ArgumentError("is for one process; leave out torchrun")
         status = options.run(options)
         sys.stdout.flush()
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(f"{parser.prog} {options.command}: {error}")
         return WRONG_ARGUMENT
     except KeyboardInterrupt:
-        if not launched().rank:
+        if not torchrun_env().rank:
             print("\nStopped.", file=sys.stderr)
         return INTERRUPTED
     except ReaderError as error:
@@ -57,7 +58,7 @@ def make_parser() -> Parser:
 
 def leave(status: int) -> None:
     """End this process; of many, after an error, at once: Python's own way would wait for the others."""
-    if status and launched().world > 1:
+    if status and torchrun_env().world > 1:
         sys.stdout.flush()
         os._exit(status)
     sys.exit(status)

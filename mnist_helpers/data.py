@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .arguments import require_int
-from .fetch import fetch_mnist
+from .fetching import fetch_mnist
 
 # Over the 47,040,000 training pixels, scaled to 0..1. Lesson 1 computes both.
 MNIST_MEAN = 0.1307
@@ -86,30 +86,52 @@ class EpochOrder(Sampler[int]):
     """A shuffled order that depends on ``(seed, epoch)`` alone, and on nothing that happened before.
 
     PyTorch's own RandomSampler draws from the global random state, so its order depends on everything that
-    used a random number earlier. With this one, epoch 4 has the same order whether or not epochs 1 to 3 ran
-    in the same process. ``set_epoch`` is used as with torch's DistributedSampler; a reader who never calls
-    it gets epoch 1, 2, 3, ..., one for every complete pass. A pass may start in the middle of an epoch, with
-    the images that a run which stopped there had not seen: ``first`` is how many of them it leaves out.
+    used a random number earlier. Here a complete pass is followed by the next epoch, and one that is broken
+    off is begun again. During a pass ``state_dict`` says how far it has come; after ``load_state_dict`` the
+    next pass goes on from there.
     """
 
     def __init__(self, size: int, *, seed: int) -> None:
-        self.size = size
-        self.seed = seed
-        self.epoch = 1
-        self.first = 0
+        self.size, self.seed = size, seed
+        self.set_epoch(1)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next pass, which begins with its first image; epochs count from 1."""
+        """Choose the order of the next pass, as torch's DistributedSampler does; epochs count from 1."""
         self.epoch = require_int("epoch", epoch, minimum=1)
-        self.first = 0
+        self.taken = self._skip = 0
+
+    def state_dict(self) -> dict:
+        """Return seed, size and epoch, and how many images of the epoch have been taken."""
+        return {"seed": self.seed, "size": self.size, "epoch": self.epoch, "taken": self.taken}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Let the next pass go on where ``state`` was taken. Raises ValueError if that was another order."""
+        if (state["seed"], state["size"]) != (self.seed, self.size):
+            raise ValueError(
+                f"the saved order is of {state['size']:,} images with seed {state['seed']}, "
+                f"this one of {self.size:,} with seed {self.seed}"
+            )
+        self.set_epoch(state["epoch"])
+        self.taken = self._skip = require_int("taken", state["taken"], minimum=0, maximum=self.size)
 
     def __len__(self) -> int:
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        epoch, first = self.epoch, require_int("first", self.first, minimum=0)
-        yield from torch.randperm(self.size, generator=_generator(self.seed, epoch))[first:].tolist()
-        self.epoch, self.first = epoch + 1, 0  # reached only when the pass was complete
+        epoch, skip, this_pass = self.epoch, self._skip, object()
+        self._skip, self._current_pass = 0, this_pass
+        order = torch.randperm(self.size, generator=_generator(self.seed, epoch)).tolist()
+        try:
+            for taken in range(skip, self.size):
+                self.taken = taken + 1
+                yield order[taken]
+        except (
+            GeneratorExit
+        ):  # broken off, perhaps long ago: the epoch is begun again, if it is still the last
+            if self._current_pass is this_pass:
+                self.set_epoch(epoch)
+            raise
+        self.set_epoch(epoch + 1)
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .arguments import check_optimizer, require_finite_loss, require_int
+from .arguments import check_optimizer, require_int
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -35,54 +35,51 @@ def set_seed(seed: int) -> None:
 
 @dataclass
 class History:
-    """The record of a run, from which the loss curves are drawn.
+    """The record of a run, from which the loss curves are drawn. Lesson 3 writes it out.
 
-    ``train_seen`` and ``test_seen`` count training images seen before the loss was taken. The losses are
-    mean cross-entropies in nats; the accuracies run from 0 to 1. Lesson 3 writes it out.
+    ``train_seen`` and ``test_seen`` count the training images seen before the loss was taken. The losses are
+    mean cross-entropies in nats; the accuracies run from 0 to 1.
     """
 
+    seen: int = 0  # training images so far
     train_seen: list = field(default_factory=list)
     train_losses: list = field(default_factory=list)
     test_seen: list = field(default_factory=list)
     test_losses: list = field(default_factory=list)
     test_accuracies: list = field(default_factory=list)
 
+    def add_batch(self, loss, count):
+        """Record the loss of a batch of ``count`` images."""
+        self.train_seen.append(self.seen)
+        self.train_losses.append(loss)
+        self.seen += count
 
-def train_epoch(
-    network, loader, optimizer, *, epoch, history, first_step=0, log_interval=10, log=None, progress=True
-):
-    """Train ``network`` on every image once. Written out in lesson 3.
+    def add_evaluation(self, loss, accuracy):
+        """Record an evaluation of the network as it is now."""
+        self.test_seen.append(self.seen)
+        self.test_losses.append(loss)
+        self.test_accuracies.append(accuracy)
 
-    ``loader`` is a loader of ``make_loaders``; ``epoch`` counts from 1 and chooses the order of the images.
-    An epoch that is taken up again leaves out its ``first_step`` batches. Every ``log_interval`` batches the
-    loss of the batch is appended to ``history`` and, where there is one, given to
-    ``log({"train/loss": loss}, step=batches of the run before this one)``. Raises TrainingError when that
-    loss is NaN or infinite, because no further step would bring it back.
+
+def train_epoch(network, loader, optimizer, history):
+    """Train ``network`` on every batch of ``loader`` once, and tell ``history``. Lesson 3 writes it out.
+
+    ``loader`` yields images (B, 1, 28, 28) and labels (B,). The network is left in training mode.
     """
     device = next(network.parameters()).device
     network.train()
-    loader.sampler.set_epoch(epoch)
-    loader.sampler.first = first_step * loader.batch_size
-    batches = loader
-    if progress:
-        batches = tqdm(loader, f"epoch {epoch}", initial=first_step, leave=False, file=sys.stdout)
-    for step, (images, labels) in enumerate(batches, start=first_step):
+    for images, labels in tqdm(loader, leave=False, file=sys.stdout):
         optimizer.zero_grad()
         logits = network(images.to(device))
         loss = F.cross_entropy(logits, labels.to(device))
         loss.backward()
-        if step % log_interval == 0:  # before the step: a checkpoint saved after it has the note
-            require_finite_loss(loss.item(), epoch, step)
-            history.train_seen.append((epoch - 1) * len(loader.dataset) + step * loader.batch_size)
-            history.train_losses.append(loss.item())
-            if log:
-                log({"train/loss": loss.item()}, step=(epoch - 1) * len(loader) + step)
         optimizer.step()
+        history.add_batch(loss.item(), len(images))
 
 
 @torch.no_grad()
 def evaluate(network, loader):
-    """Return the mean loss and the accuracy (0 to 1) over all images of ``loader``. Written out in lesson 3.
+    """Return the mean loss and the accuracy (0 to 1) over all images of ``loader``. Lesson 3 writes it out.
 
     The loss is in nats. The network is left in evaluation mode.
     """
@@ -98,42 +95,26 @@ def evaluate(network, loader):
     return total_loss / count, correct / count
 
 
-def fit(network, loaders, optimizer, *, epochs=3, first_epoch=1, first_step=0, history=None, **options):
-    """Train for ``epochs`` epochs, evaluate after each, and return the History. Written out in lesson 3.
+def fit(network, loaders, optimizer, *, epochs=3, history=None):
+    """Train for ``epochs`` more epochs, evaluate after each, and return the History. Lesson 3 writes it out.
 
     Evaluates on ``loaders.validation`` where there is a split, otherwise on ``loaders.test``. A new run is
-    evaluated once before it trains; a resumed one passes ``first_epoch``, how many batches of that epoch are
-    done (``first_step``) and the ``history`` so far, which is continued.
+    evaluated once before it trains; one that passes the ``history`` so far goes on from there.
 
-    ``log(values, step=batches of the run so far)`` is called as in ``train_epoch``, and after each epoch with
-    the loss and the accuracy, as "test/loss" and "test/accuracy" or "validation/loss" and
-    "validation/accuracy". A tracker's own ``log`` will do (lesson 9). The other ``options`` are those of
-    ``train_epoch``, ``log_interval`` and ``progress``, and ``evaluate``, another function to evaluate with.
-
-    Raises ValueError when the optimizer does not hold this network's parameters (lesson 6), when its
-    learning rate is not above 0, or when ``epochs`` or ``first_epoch`` is below 1.
+    Raises ValueError when the optimizer does not train this network (lesson 6).
     """
     check_optimizer(network, optimizer)
-    require_int("epochs", epochs, minimum=1)
-    require_int("first_epoch", first_epoch, minimum=1)
     history = History() if history is None else history
-    log, measure = options.get("log"), options.pop("evaluate", evaluate)
     name = "test" if loaders.validation is None else "validation"
 
-    def record(epoch):
-        loss, accuracy = measure(network, getattr(loaders, name))
-        history.test_seen.append(epoch * len(loaders.train.dataset))
-        history.test_losses.append(loss)
-        history.test_accuracies.append(accuracy)
-        print(f"epoch {epoch}: {name} loss {loss:.4f}, {name} accuracy {accuracy:.2%}")
-        if log:
-            log({f"{name}/loss": loss, f"{name}/accuracy": accuracy}, step=epoch * len(loaders.train))
+    def report():
+        loss, accuracy = evaluate(network, getattr(loaders, name))
+        print(f"epoch {len(history.test_seen)}: {name} loss {loss:.4f}, {name} accuracy {accuracy:.2%}")
+        history.add_evaluation(loss, accuracy)
 
-    options["history"] = history
     if not history.test_seen:
-        record(first_epoch - 1)  # how good is the network before it has learned anything?
-    for epoch in range(first_epoch, first_epoch + epochs):
-        train_epoch(network, loaders.train, optimizer, epoch=epoch, first_step=first_step, **options)
-        first_step = 0  # the later epochs start at their beginning
-        record(epoch)
+        report()  # how good is the network before it has learned anything?
+    for _ in range(epochs):
+        train_epoch(network, loaders.train, optimizer, history)
+        report()
     return history

@@ -58,7 +58,12 @@ def unlabelled_runs() -> dict[str, History]:
         images, recorded = _EPOCH[name]
         seen = [step // recorded * images + step % recorded * 320 for step in range(len(train))]
         apart = 24_000 // (len(validation) - 1)
-        runs[name] = History(seen, train, [apart * index for index in range(len(validation))], validation)
+        runs[name] = History(
+            train_seen=seen,
+            train_losses=train,
+            test_seen=[apart * index for index in range(len(validation))],
+            test_losses=validation,
+        )
     return runs
 
 

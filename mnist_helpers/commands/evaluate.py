@@ -4,7 +4,9 @@ import json
 import sys
 from contextlib import redirect_stdout
 
-from .common import add_data_dir, counted, whole_number
+from ..running.run_folder import counted
+from ..running.settings import whole_number
+from .common import add_data_dir
 from .stored_network import add_checkpoint, load_network
 
 
@@ -34,15 +36,16 @@ def run(options) -> int:
     """Evaluate and print. Raises ReaderError when the checkpoint or the data cannot be used."""
     from ..data import make_loaders
 
-    network, checkpoint = load_network(options.checkpoint, options.network, options.device)
-    with redirect_stdout(sys.stderr):  # what a fetch says is no part of the result
+    network, checkpoint, path = load_network(options.checkpoint, options.network, options.device)
+    with redirect_stdout(sys.stderr):  # what a fetch prints is not part of the result
         loaders = make_loaders(test_batch_size=options.test_batch_size, data_dir=options.data_dir)
+    history = checkpoint["history"] or {}
     loss, accuracy, confusion = evaluate_in_detail(network, loaders.test)
     result = {
-        "checkpoint": str(options.checkpoint),
+        "checkpoint": str(path),
         "network": type(network).__name__,
-        "epoch": checkpoint["epoch"],
-        "step": checkpoint["step"],
+        "epochs": max(len(history.get("test_losses", [])) - 1, 0),
+        "images_seen": history.get("seen", 0),
         "images": int(confusion.sum()),
         "loss": loss,
         "accuracy": accuracy,
@@ -76,9 +79,7 @@ def evaluate_in_detail(network, loader):
 
 def report(result: dict) -> str:
     """Return the result as text: a line in all, a line per digit, the confusion matrix."""
-    trained = counted(result["epoch"], "epoch")
-    if result["step"]:
-        trained += f" and {counted(result['step'], 'batch')}"
+    trained = f"{counted(result['epochs'], 'epoch')} ({result['images_seen']:,} images)"
     lines = [
         f"{result['network']} after {trained}, from {result['checkpoint']}",
         f"{result['images']:,} test images: loss {result['loss']:.4f}, accuracy {result['accuracy']:.2%}",

@@ -37,7 +37,7 @@ def add_parser(commands) -> None:
 def run(options) -> int:
     """Predict and print; return 1 if a picture could not be read. Raises ReaderError for the checkpoint."""
     check_picture(options)
-    network, _ = load_network(options.checkpoint, options.network, options.device)
+    network, *_ = load_network(options.checkpoint, options.network, options.device)
     files, digits = read_digits(options.images)
     answers = [answer(file, row) for file, row in zip(files, probabilities(network, digits), strict=True)]
     if options.json:
@@ -63,7 +63,7 @@ def read_digits(paths: list[Path]):
     """
     import torch
 
-    from ..images import PictureError, read_digit
+    from ..pictures import PictureError, read_digit
 
     files, digits = [], [torch.empty(0, 28, 28, dtype=torch.uint8)]
     for path in paths:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from .common import add_device, device_named
-from .settings import NETWORKS
+from ..arguments import NETWORKS
+from ..running.run_folder import CHECKPOINT
+from .common import ArgumentError
 
 
 def add_checkpoint(parser) -> None:
@@ -12,50 +13,46 @@ def add_checkpoint(parser) -> None:
         "checkpoint",
         metavar="CHECKPOINT",
         type=Path,
-        help="the file of a trained network, such as checkpoint.pt in the folder of a run",
+        help="the file of a trained network, or the folder of a run, whose checkpoint.pt is then taken",
     )
     parser.add_argument(
         "--network",
         choices=NETWORKS,
         help="which network of the course it is (otherwise: the one that its weights fit)",
     )
-    add_device(parser, default="auto")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        default="auto",
+        help="where to compute: auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)",
+    )
 
 
 def load_network(path: Path, name: str | None = None, device: str = "auto"):
-    """Return the network of a checkpoint in evaluation mode, on the named device, and the checkpoint's dict.
+    """Return a checkpoint's network, in evaluation mode on the named device, the checkpoint and its path.
 
-    ``name`` is one of ``NETWORKS``; without it, the network is the one whose tensors have the names and the
-    shapes of the checkpoint's.
+    ``path`` may be the folder of a run. ``name`` is one of ``NETWORKS``; without it, the network is the one
+    whose tensors have the names and the shapes of the checkpoint's.
 
     Raises ArgumentError when this machine lacks the device, and CheckpointError when the file cannot be used
     or the weights do not fit.
     """
     from .. import models
-    from ..checkpoints import load_checkpoint, read_checkpoint
+    from ..checkpoints import CheckpointError, load_checkpoint, read_checkpoint
+    from ..training import pick_device
+    from ..trusting.matching import network_of
 
-    where = device_named(device)
-    name = name or fitting_network(path, read_checkpoint(path)["model"])
+    if (path / CHECKPOINT).is_file():
+        path = path / CHECKPOINT
+    try:
+        where = pick_device(device)
+    except ValueError as error:
+        raise ArgumentError(f"argument --device: {error}") from None
+    name = name or network_of(read_checkpoint(path)["model"])
+    if name is None:
+        raise CheckpointError(
+            f"{path}: its weights fit none of the course's networks ({', '.join(NETWORKS)})"
+        )
     network = getattr(models, name)()
     checkpoint = load_checkpoint(path, network)
-    return network.to(where).eval(), checkpoint
-
-
-def fitting_network(path: Path, weights: dict) -> str:
-    """Return the name of the course's network that has tensors of these names and shapes.
-
-    Raises CheckpointError when none has.
-    """
-    from .. import models
-    from ..checkpoints import CheckpointError
-
-    for name in NETWORKS:
-        if shapes(getattr(models, name)().state_dict()) == shapes(weights):
-            return name
-    raise CheckpointError(f"{path}: its weights fit none of the course's networks ({', '.join(NETWORKS)})")
-
-
-def shapes(weights) -> dict:
-    """Return the shape of each tensor by its name; what is no tensor has none."""
-    weights = weights if isinstance(weights, dict) else {}
-    return {name: getattr(value, "shape", None) for name, value in weights.items()}
+    return network.to(where).eval(), checkpoint, path

@@ -1,9 +1,10 @@
 """The folder of a run: what it was started with, what it printed, what it measured, where it stopped."""
 
-import csv
 import json
 import os
 import platform
+import shlex
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..errors import ReaderError
-from ..launched import launched
-from .common import ArgumentError
+from .settings import SettingError
+from .torchrun import torchrun_env
 
 CONFIG, LOG, METRICS = "config.json", "stdout.log", "metrics.csv"
 CHECKPOINT, CURVE, LOCK = "checkpoint.pt", "loss_curve.png", ".lock"
+COURSE = Path(__file__).resolve().parents[2]
 
 
 class RunError(ReaderError):
@@ -24,23 +26,26 @@ class RunError(ReaderError):
 
 
 def default_folder() -> Path:
-    """A new folder under ``runs/``, named after the time, and numbered where two start in one second."""
+    """Return a new folder under ``runs/``, named after the time, with a number if that one exists."""
     first = Path("runs") / time.strftime("%Y-%m-%d_%H-%M-%S")
     numbered = (first.with_name(f"{first.name}_{number}") for number in count(2))
     return next(folder for folder in chain([first], numbered) if not folder.exists())
 
 
 def require_free(folder: Path) -> None:
-    """Raise ArgumentError unless a new run may be put here: nothing is there, or an empty folder."""
+    """Raise SettingError unless a new run may be put here: the folder is not there yet, or empty."""
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise ArgumentError(f"argument --run-dir: {folder} is a file; a run needs a folder")
+        raise SettingError("run_dir", f"{folder} is a file; a run needs a folder")
     # A process that is killed before it writes config.json leaves no more than these.
-    if any(path.name != LOCK and path.suffix != ".part" for path in folder.iterdir()):
-        raise ArgumentError(
-            f"argument --run-dir: {folder} exists; go on with its run by --resume, or choose another"
+    names = {path.name for path in folder.iterdir() if path.name != LOCK and path.suffix != ".part"}
+    if CONFIG in names:
+        raise SettingError(
+            "run_dir", f"{folder} exists and holds a run; go on with it by --resume, or choose another"
         )
+    if names:
+        raise SettingError("run_dir", f"{folder} holds other files; choose a new folder, or an empty one")
 
 
 @contextmanager
@@ -55,8 +60,8 @@ def locked(folder: Path):
         raise RunError(f"{folder}: another process is training in it; wait for it, or stop it") from None
 
 
-def circumstances(device) -> dict:
-    """What the last digits of a result depend on beside the settings: versions, device, threads."""
+def circumstances(device, data_dir: Path) -> dict:
+    """Return what a result depends on beside the settings: code, data, versions, device, threads."""
     import torch
 
     versions = {"python": platform.python_version()}
@@ -67,12 +72,50 @@ def circumstances(device) -> dict:
             versions[package] = "not installed"
     versions["torch"] = str(torch.__version__)  # with the build, +cpu or +cu130, which the metadata may lack
     return {
+        "command": sys.argv[1:],
+        "time": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "course": course_commit(),
+        "data_dir": str(data_dir),
         "device": str(device),
-        "processes": launched().world,
+        "processes": torchrun_env().world,
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "versions": versions,
     }
+
+
+def course_commit() -> dict:
+    """Return the commit of the course and whether files differ from it; None where it cannot be known."""
+
+    def git(*words) -> str | None:
+        try:
+            finished = subprocess.run(["git", "-C", COURSE, *words], capture_output=True, text=True)
+        except OSError:  # there is no git here
+            return None
+        return finished.stdout.strip() if finished.returncode == 0 else None
+
+    if (COURSE / ".git").exists():
+        changes = git("status", "--porcelain")
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "files_differ": None if changes is None else bool(changes),
+        }
+    try:  # pip notes the commit that it installed from
+        installed = metadata.distribution("mnist-notebooks").read_text("direct_url.json")
+        return {"commit": json.loads(installed)["vcs_info"]["commit_id"], "files_differ": None}
+    except (metadata.PackageNotFoundError, TypeError, KeyError, ValueError):
+        return {"commit": None, "files_differ": None}
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 epoch", "2 epochs", "2 batches"."""
+    ending = "" if number == 1 else "es" if thing == "batch" else "s"
+    return f"{number:,} {thing}{ending}"
+
+
+def quoted(path) -> str:
+    """Return a path as a shell takes it, in quotes where it holds a space or the like."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def write_config(folder: Path, config: dict) -> None:
@@ -107,73 +150,8 @@ def read_config(folder: Path) -> dict:
     return config
 
 
-class Metrics:
-    """``metrics.csv``: a row for each logged batch and each evaluation.
-
-    ``log`` is called as a tracker's: ``log({"train/loss": 0.5}, step=130)``. The columns are ``COLUMNS``;
-    losses in nats, accuracies from 0 to 1, ``seconds`` of training since the start of the run, without the
-    time between a stop and its resume. What was not measured is empty.
-    """
-
-    COLUMNS = (
-        *("epoch", "step", "images_seen", "train_loss"),
-        *("validation_loss", "validation_accuracy", "test_loss", "test_accuracy"),
-        "seconds",
-    )
-
-    def __init__(self, path: Path, loader) -> None:
-        self.path = path
-        self.steps_per_epoch = len(loader)
-        self.images, self.batch_size = len(loader.dataset), loader.batch_size
-        self.started = time.monotonic()
-
-    def cut(self, step: int, evaluations: int, *, without_test: bool) -> None:
-        """Take back the rows that a resumed run will write again, and a line that was cut short.
-
-        They are those of the batches from ``step`` on, and of all but the first ``evaluations`` evaluations;
-        ``without_test`` also the one of the test set that ends a run with a validation split.
-        """
-
-        def stays(row) -> bool:
-            if row["train_loss"]:
-                return int(row["step"]) < step
-            return int(row["epoch"]) < evaluations and not (without_test and row["test_loss"])
-
-        try:
-            kept = [row for row in self.read() if stays(row)]
-            before = float(kept[-1]["seconds"]) if kept else 0
-        except (KeyError, ValueError, csv.Error) as error:
-            raise RunError(f"{self.path}: cannot be read ({error}); move it away to resume") from None
-        with replaced(self.path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, self.COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
-        self.started = time.monotonic() - before
-
-    def read(self) -> list[dict]:
-        """Return the rows of the file, where there is one, less a last one that was cut short."""
-        if not self.path.exists():
-            return []
-        with open(self.path, encoding="utf-8", newline="") as file:
-            lines = file.read().splitlines(keepends=True)
-        return list(csv.DictReader(line for line in lines if line.endswith("\n")))
-
-    def log(self, values: dict, step: int) -> None:
-        """Append a row; ``values`` are named as ``fit`` names them, "train/loss" and so on."""
-        epoch, batches = divmod(step, self.steps_per_epoch)
-        if "train/loss" in values:
-            epoch += 1  # the one that is being trained; an evaluation counts the complete ones
-        seen = (step // self.steps_per_epoch) * self.images + batches * self.batch_size
-        row = {"epoch": epoch, "step": step, "images_seen": seen}
-        row |= {name.replace("/", "_"): f"{value:.6f}" for name, value in values.items()}
-        row["seconds"] = f"{time.monotonic() - self.started:.3f}"
-        # Opened for each row, so that every row is in the file when the next batch begins.
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
-            csv.DictWriter(file, self.COLUMNS, restval="", lineterminator="\n").writerow(row)
-
-
 class _Copy:
-    """A standard output that writes into a file too, all but what a progress bar draws over itself."""
+    """A standard output that also writes into a file, all but what a progress bar draws over itself."""
 
     def __init__(self, terminal, file) -> None:
         self.terminal, self.file = terminal, file
@@ -197,10 +175,8 @@ class _Copy:
 
 @contextmanager
 def copied_output(path: Path):
-    """Copy what is printed into ``path``, below what is there; yields a function that writes there alone."""
+    """Append to the file at ``path`` what is printed; yields a function that prints there alone."""
     terminal = sys.stdout
-    if hasattr(terminal, "reconfigure"):  # the folder's name may hold what this terminal cannot show
-        terminal.reconfigure(errors="backslashreplace")
     with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
         sys.stdout = _Copy(terminal, file)
         try:

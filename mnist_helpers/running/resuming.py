@@ -1,0 +1,188 @@
+"""A training that can be stopped at any moment and goes on from its file. Lesson 7.
+
+The loop of lesson 3 is used as it is. What is added stands around it: a loader whose code after ``yield``
+runs when the loop has finished a batch.
+"""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from ..arguments import check_optimizer, require_int
+from ..checkpoints import load_checkpoint, read_checkpoint, run_state, write_state
+from ..errors import CheckpointError, TrainingError
+from ..training import History, fit
+from ..trusting.matching import check_schedule
+from .processes import (
+    gather_random_states,
+    is_distributed,
+    max_over_processes,
+    name_lost_process,
+    rank_and_world,
+    separate_random_state,
+    unwrap_ddp,
+)
+from .signals import Interrupted, stop_on_signal
+
+NOT_FINITE = 1000  # stands where a signal's number would, all of which are smaller
+
+
+class NotFiniteLoss(TrainingError):
+    """The loss became NaN or infinite in batch ``step`` of the epoch after ``epoch`` complete ones."""
+
+    def __init__(self, epoch: int, step: int, remedy: str) -> None:
+        super().__init__(
+            f"epoch {epoch + 1}, batch {step}: the training loss is not finite, and training stopped. "
+            f"Usually the learning rate is too high; {remedy}"
+        )
+        self.epoch, self.step = epoch, step
+
+
+class WatchedLoader:
+    """A loader that calls ``after_batch()`` when the loop has finished a batch. Lesson 7 writes it out."""
+
+    def __init__(self, loader, after_batch):
+        self.loader, self.after_batch = loader, after_batch
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        for batch in self.loader:
+            yield batch
+            self.after_batch()  # the loop has come back for the next batch
+
+
+def fit_and_save(
+    path, network, loaders, optimizer, *, epochs, scheduler=None, save_every=0, lr=None, history=None
+):
+    """Train for ``epochs`` epochs in all, saving to ``path``; go on from there if it exists.
+
+    Run again after Ctrl-C, a crash or ``kill -9``, it goes on from the last saving, and the result is that of
+    a run which was never stopped. Set up the network, its optimizer and the loaders as the first time. The
+    learning rate is the saved one, unless ``lr`` asks for another. A ``scheduler`` makes a step after every
+    batch. ``save_every`` batches are saved as well as each epoch (0: each epoch alone). Returns the History,
+    which is ``history`` where one is given (lesson 9).
+
+    Raises CheckpointError when the file is damaged or of another run, TrainingError when the loss is NaN or
+    infinite, ValueError when the order of the loaders cannot be resumed, and Interrupted, a
+    KeyboardInterrupt, when a signal has stopped the training.
+    """
+    history = History() if history is None else history
+    load_or_start(path, network, loaders, optimizer, history, scheduler=scheduler, lr=lr)
+    train_and_save(
+        path, network, loaders, optimizer, history, epochs=epochs, scheduler=scheduler, save_every=save_every
+    )
+    return history
+
+
+def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None, lr=None):
+    """Set everything, ``history`` too, to what the checkpoint at ``path`` holds, if there is one.
+
+    Each of several processes gets a random state of its own. Arguments and errors as for ``fit_and_save``.
+    """
+    if not hasattr(loaders.train.sampler, "load_state_dict"):
+        raise ValueError("the order of these loaders cannot be resumed; use those of make_loaders")
+    if lr is not None and scheduler is not None:
+        raise ValueError("lr is set by the scheduler; leave one of the two out")
+    saved = None
+    if not Path(path).exists():
+        loaders.train.sampler.set_epoch(1)
+    else:
+        checkpoint = read_checkpoint(path)
+        check_schedule(path, checkpoint, scheduler)
+        try:
+            History(**checkpoint["history"])
+        except TypeError:
+            raise CheckpointError(f"{path}: its history is not one of this course") from None
+        load_checkpoint(path, unwrap_ddp(network), optimizer, loaders)
+        if scheduler is not None:
+            scheduler.load_state_dict(checkpoint["scheduler"])
+        vars(history).update(checkpoint["history"])
+        note_differences(checkpoint.get("data", {}), data_identity(loaders))
+        saved = checkpoint["random"]
+    separate_random_state(saved)
+    for group in optimizer.param_groups if lr is not None else ():
+        print(f"note: learning rate {group['lr']:g} until here, {lr:g} from here on")
+        group["lr"] = lr
+
+
+def train_and_save(
+    path, network, loaders, optimizer, history, *, epochs, scheduler=None, save_every=0, after_epoch=None
+):
+    """Train on, after ``load_or_start``, until ``epochs`` epochs are complete; see ``fit_and_save``.
+
+    ``after_epoch()`` is called when an epoch has been saved. Of several processes (lesson 11), each of which
+    calls this with its share of the loaders, the first saves, and a signal to any stops all after the same
+    batch. Raises LostProcess when another one has ended.
+    """
+    sampler = loaders.train.sampler
+    save = partial(save_run, path, network, loaders, optimizer, history, scheduler)
+
+    def after_batch():
+        if scheduler is not None:
+            scheduler.step()
+        # A process counts its share; the sampler, which all of them have alike, counts the whole batch.
+        history.seen = (sampler.epoch - 1) * sampler.size + sampler.taken
+        signal_number = received[0] if received else 0  # looked at once: a later one waits for the next batch
+        event = max_over_processes(signal_number if math.isfinite(history.train_losses[-1]) else NOT_FINITE)
+        complete, step = place_in(history, loaders.train)
+        if event == NOT_FINITE:
+            raise NotFiniteLoss(complete, step, f"{path} is as it was last saved; go on with a smaller lr=")
+        if sampler.taken in (0, sampler.size):
+            return  # the last batch of the epoch: the evaluation comes first, and then all is saved
+        if event or (save_every and step % save_every == 0):
+            save()
+        if event:
+            raise Interrupted(path, event, complete, step)
+
+    complete, step = place_in(history, loaders.train)
+    if (complete, step) > (require_int("epochs", epochs, minimum=1), 0):
+        raise CheckpointError(
+            f"{path}: holds {complete} epochs and {step} batches, more than the {epochs} epochs asked for; "
+            "ask for more, or train into another file"
+        )
+    check_optimizer(network, optimizer)
+    save()  # the beginning, or a learning rate that was just asked for
+    watched = loaders._replace(train=WatchedLoader(loaders.train, after_batch))
+    with stop_on_signal(together=is_distributed()) as received, name_lost_process(path):
+        for epoch in range(complete + 1, epochs + 1):
+            fit(network, watched, optimizer, epochs=1, history=history)
+            save()
+            if after_epoch:
+                after_epoch()
+            event = max_over_processes(received[0] if received else 0)
+            if event and epoch < epochs:
+                raise Interrupted(path, event, epoch, 0)
+
+
+def save_run(path, network, loaders, optimizer, history, scheduler=None) -> None:
+    """Save what ``save_checkpoint`` saves, the schedule, and the random state of every process."""
+    state = run_state(unwrap_ddp(network), optimizer, loaders, history)
+    state["random"] = gather_random_states(state["random"])
+    state["scheduler"] = None if scheduler is None else scheduler.state_dict()
+    state["data"] = data_identity(loaders)
+    if rank_and_world()[0] == 0:
+        write_state(path, state)
+
+
+def place_in(history, loader) -> tuple[int, int]:
+    """Return how many epochs are complete, and how many batches of the next one are done."""
+    return max(len(history.test_seen) - 1, 0), -(-loader.sampler.taken // loader.batch_size)
+
+
+def data_identity(loaders) -> dict:
+    """Return what the last digits depend on beside the order of the images, as plain numbers."""
+    return {"batch_size": loaders.train.batch_size, "threads": torch.get_num_threads()}
+
+
+def note_differences(there: dict, here: dict) -> None:
+    """Say in a printed line what is not as it was, so that the results may differ in the last digits."""
+    changed = [name for name in sorted(here) if there.get(name) != here[name]]
+    if changed:
+        said = ", ".join(
+            f"{name.replace('_', ' ')} {there.get(name)} then, {here[name]} now" for name in changed
+        )
+        print(f"note: {said}; the run goes on, but not bit for bit as it would have")
