@@ -1,11 +1,82 @@
-"""What holds for the whole test run: the notebooks under nbval, and the tests."""
+"""What holds for the whole test run, and how the lessons are run in it: each once, by nbval, in an empty folder.
+
+nbval executes the cells and compares those tagged ``nbval-check-output``. Added here: the lesson's probes from
+tests/lessons/lesson_NN.py as a last cell, and what is asked of the outputs that are not compared.
+"""
 
 import os
+import tempfile
+from collections import defaultdict
+from pathlib import Path
 
-# Kernels that nbval and nbclient start inherit the environment. A progress bar would only fill their outputs.
+import pytest
+from nbformat.v4 import new_code_cell
+from nbval.kernel import CURRENT_ENV_KERNEL_NAME
+from nbval.plugin import IPyNbCell, IPyNbFile, RunningKernel
+
+ROOT = Path(__file__).resolve().parent
+
+# Kernels inherit the environment. A progress bar would only fill their outputs.
 os.environ["TQDM_DISABLE"] = "1"
 # A reader's own MPLBACKEND would reach the kernels too, and a kernel that draws elsewhere shows no figures.
 os.environ.pop("MPLBACKEND", None)
 # Two tests run side by side; if each used all cores, they would wait for each other and be many times slower.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collect_file(file_path, parent):
+    """Collect the lessons; nbval's own hook, which would run them where they lie, is left switched off."""
+    if file_path.parent == ROOT / "notebooks" and file_path.suffix == ".ipynb":
+        return Lesson.from_parent(parent, path=file_path)
+
+
+class Lesson(IPyNbFile):
+    """A lesson whose cells run in a folder that holds nothing else, and whose last cell is its probes."""
+
+    def collect(self):
+        from tests.lessons.notebooks import probe_of
+
+        self.compare_outputs = False  # but for the cells that are tagged
+        cells = list(super().collect())
+        probe = new_code_cell(probe_of(self.path))
+        yield from cells
+        yield IPyNbCell.from_parent(
+            self, name="Probe", cell_num=len(cells), cell=probe, options=defaultdict(bool)
+        )
+
+    def setup(self):
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        timeout = self.config.option.nbval_kernel_startup_timeout
+        self.kernel = RunningKernel(CURRENT_ENV_KERNEL_NAME, cwd=self.folder.name, startup_timeout=timeout)
+
+    def teardown(self):
+        super().teardown()
+        self.folder.cleanup()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Look at all that a cell of a lesson has put out."""
+    yield
+    if isinstance(item, IPyNbCell):
+        from tests.lessons.notebooks import problem_of_outputs
+
+        if problem := problem_of_outputs(item.cell, item.test_outputs):
+            item.raise_cell_error(problem)
+
+
+# The longest first, so that no worker is left alone with one at the end; seconds on two cores, roughly.
+LONGEST = [
+    *("10_faster", "06_checkpoint", "04_loss", "08_comparing", "09_experiment", "07_notebook"),
+    *("11_many", "03_training", "01_data", "test_train_processes.py", "test_train_resume.py"),
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first; the order within a file stays."""
+
+    def place(item):
+        return next((at for at, name in enumerate(LONGEST) if item.path.name.startswith(name)), len(LONGEST))
+
+    items.sort(key=place)

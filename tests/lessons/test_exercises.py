@@ -21,7 +21,7 @@ def checks_of(lesson: str) -> dict:
 
 
 def cases_of(lesson: str) -> dict:
-    return importlib.import_module(f".exercises.lesson_{lesson}", __package__).CASES
+    return importlib.import_module(f".lesson_{lesson}", __package__).CASES
 
 
 WRONG = [

@@ -148,7 +148,7 @@ def test_a_checked_cell_has_output_and_no_picture(path):
     """nbval passes a checked cell without stored output in silence, and never compares pictures."""
     for cell in tagged(read(path), CHECKED):
         assert cell.outputs, cell.source
-        assert not pictures(cell), cell.source
+        assert not pictures(cell.outputs), cell.source
 
 
 def test_every_lesson_has_cells_whose_output_is_compared(path):
@@ -157,7 +157,7 @@ def test_every_lesson_has_cells_whose_output_is_compared(path):
 
 def test_a_figure_is_followed_by_a_printed_line(path):
     for cell in code_cells(read(path)):
-        if pictures(cell):
+        if pictures(cell.outputs):
             assert printed(cell).strip(), (
                 f"{path.name}, {cell.id}: a figure without a line that says what it shows"
             )
@@ -178,3 +178,8 @@ def test_nothing_hides_a_failure(path):
         assert not any(line.rstrip().endswith(";") for line in cell.source.splitlines()), (
             "; hides nothing under nbval"
         )
+
+
+def test_where_choices_are_made_the_test_set_is_opened_in_one_cell(path):
+    if number(path) in ("08", "10"):
+        assert sum("loaders.test" in cell.source for cell in code_cells(read(path))) == 1

@@ -30,12 +30,15 @@ from mnist_helpers import ConvNet, History, evaluate, make_loaders, set_seed, tr
 run = swanlab.init(mode="local", project="test", name="run", log_dir="swanlog", config={"lr": 0.5})
 set_seed(1)
 network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
-history = History()
+class Tracked(History):
+    def add_batch(self, loss, count):
+        swanlab.log({"train/loss": loss}, step=len(self.train_losses))
+        super().add_batch(loss, count)
+
+history = Tracked()
 loader = make_loaders(256, validation_size=59_000).train
 optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-train_epoch(
-    network, loader, optimizer, epoch=1, history=history, log_interval=1, log=swanlab.log, progress=False
-)
+train_epoch(network, loader, optimizer, history)
 swanlab.log({"preview": [swanlab.Image(torch.eye(28)[None], caption="a line")]}, step=0)
 folder = pathlib.Path(run.dir)
 swanlab.finish()
