@@ -4,75 +4,24 @@ import concurrent.futures
 import os
 import re
 import shutil
-import subprocess
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from jupyter_client.manager import start_new_kernel
 
-from mnist_helpers.checkpoints import FORMAT, random_state, read_checkpoint
-from mnist_helpers.data import Digits, Loaders, _in_order, _shuffled, load_mnist
-from mnist_helpers.resuming import fit_and_save
+from mnist_helpers import History, Net, make_loaders, save_checkpoint
+from mnist_helpers.checkpoints import FORMAT, read_checkpoint
 from tests.conftest import ROOT
 from tests.lessons.notebooks import NOTEBOOKS, code_cells, number, read
-from tests.package.data_folders import is_complete, packed_files
-from tests.package.runs import same, start, train_epochs
+from tests.support.data_folders import is_complete, packed_files
+from tests.support.kernels import Kernel, Ran
 
 LESSONS = {
     number(path): {cell.id: cell.source for cell in code_cells(read(path))}
     for path in NOTEBOOKS
     if number(path) in ("02", "05", "06")
 }
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # of IPython's tracebacks
-
-
-@dataclass
-class Ran:
-    """What came of a cell; ``error`` is the last line of what IPython shows, "" if all went well."""
-
-    printed: str = ""
-    pictures: list = field(default_factory=list)
-    error: str = ""
-
-
-class Kernel:
-    """A kernel in a folder of its own, in which a reader runs the cells of a lesson as they please."""
-
-    def __init__(self, folder, **environment):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment}
-        self.manager, self.client = start_new_kernel(
-            kernel_name="python3", cwd=str(folder), env=environment, stderr=subprocess.DEVNULL
-        )
-
-    def run(self, source, *, interrupt_at=None) -> Ran:
-        """Run a cell; send it Ctrl-C as soon as it has printed ``interrupt_at``."""
-        ran, waiting = Ran(), [interrupt_at] if interrupt_at else []
-
-        def note(message):
-            content = message["content"]
-            if message["msg_type"] == "stream":
-                ran.printed += content["text"]
-            elif message["msg_type"] == "error":
-                ran.error = COLOUR.sub("", content["traceback"][-1]).strip().splitlines()[-1]
-            elif picture := content.get("data", {}).get("image/png"):
-                ran.pictures.append(picture)
-            if waiting and waiting[0] in ran.printed:
-                waiting.clear()
-                self.manager.interrupt_kernel()
-
-        self.client.execute_interactive(source, output_hook=note, timeout=120)
-        return ran
-
-    def restart(self):
-        self.manager.restart_kernel(now=True)
-        self.client.wait_for_ready(timeout=60)
-
-    def stop(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
 
 
 def bottom_up(kernel, lesson) -> dict[str, Ran]:
@@ -102,38 +51,25 @@ def lesson_2(data_dir):
     return seen
 
 
-def few(data_dir) -> Loaders:
-    """Ten batches of MNIST."""
-    digits = Digits(*(values[:640].clone() for values in load_mnist(data_dir)[0]))
-    return Loaders(_shuffled(digits, 64, 1), None, _in_order(digits, 640))
-
-
 @pytest.fixture(scope="module")
-def old_checkpoint(data_dir, tmp_path_factory):
-    """(path, network) of a file as the course wrote it when there were six lessons."""
-    network, optimizer = start(seed=3)
-    history = train_epochs(network, few(data_dir).train, optimizer, [1, 2, 3])
-    path = tmp_path_factory.mktemp("old") / "lesson_03.pt"
-    torch.save(
-        {
-            "format": 1,
-            "epoch": 3,
-            "model": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "random": random_state(),
-            "history": asdict(history),
-        },
-        path,
-    )
+def good_checkpoint(data_dir, tmp_path_factory):
+    """(path, network) of a file as lesson 3 writes it; the network has not been trained."""
+    network, loaders = Net(), make_loaders(data_dir=data_dir)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.5)
+    loaders.train.sampler.set_epoch(4)
+    values = [0.0] * 4
+    history = History(180_000, [0], [2.3], [0, 60_000, 120_000, 180_000], values, values)
+    path = tmp_path_factory.mktemp("good") / "lesson_03.pt"
+    save_checkpoint(path, network, optimizer, loaders, history)
     return path, network
 
 
 @pytest.fixture(scope="module")
-def lesson_6(old_checkpoint, data_dir, tmp_path_factory):
+def lesson_6(good_checkpoint, data_dir, tmp_path_factory):
     """Lesson 6 up to its first long training, the kernel restarted half-way; in a folder of its own."""
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "checkpoints").mkdir()
-    shutil.copy(old_checkpoint[0], folder / "checkpoints")
+    shutil.copy(good_checkpoint[0], folder / "checkpoints")
     kernel = Kernel(folder)
     half = {name: kernel.run(source) for name, source in part("06", "save-weights").items()}
     kernel.restart()
@@ -235,7 +171,14 @@ def half(path, network):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-FOREIGN = {
+def first_edition(path, network):
+    """As the course wrote it when there were six lessons."""
+    content = torch.load(path, weights_only=True)
+    del content["sampler"], content["history"]["seen"]
+    torch.save({**content, "format": 1, "epoch": 3}, path)
+
+
+REFUSED = {
     bare: "lesson_03.pt: is not a checkpoint of save_checkpoint",
     future: f"lesson_03.pt: has format 999, this course reads up to {FORMAT}; update it",
     half: "lesson_03.pt: cut short or damaged, ",
@@ -244,10 +187,10 @@ WEIGHTS = "print([hash(tuple(w.flatten().tolist())) for w in {}.state_dict().val
 
 
 @pytest.fixture
-def lying_there(lesson_6, old_checkpoint):
+def lying_there(lesson_6, good_checkpoint):
     """The old checkpoint under the name that lessons 5 and 6 look for; a kernel whose set-up cell has run."""
     path = lesson_6.folder / "checkpoints" / "lesson_03.pt"
-    yield Path(shutil.copy(old_checkpoint[0], path))
+    yield Path(shutil.copy(good_checkpoint[0], path))
     (path.parent / "lesson_06_start.pt").unlink(missing_ok=True)
 
 
@@ -261,49 +204,45 @@ def first_cells(kernel, lesson, **options) -> Ran:
 @pytest.mark.parametrize(
     ("lesson", "network", "said"),
     [
-        ("05", "network", "The network of lesson 3, after epoch 3\n"),
+        ("05", "network", "The network of lesson 3, after 3 epochs\n"),
         ("06", "trained", "lesson_03.pt: 3 epoch(s) complete\n"),
     ],
     ids=["05", "06"],
 )
-def test_fault_29_a_checkpoint_of_format_1_is_read(
-    lesson, network, said, lesson_6, lying_there, old_checkpoint
+def test_fault_29_the_checkpoint_of_lesson_3_is_read(
+    lesson, network, said, lesson_6, lying_there, good_checkpoint
 ):
     before = lying_there.read_bytes()
     assert first_cells(lesson_6.kernel, lesson) == Ran(said)
-    weights = [hash(tuple(value.flatten().tolist())) for value in old_checkpoint[1].state_dict().values()]
+    weights = [hash(tuple(value.flatten().tolist())) for value in good_checkpoint[1].state_dict().values()]
     assert lesson_6.kernel.run(WEIGHTS.format(network)).printed == f"{weights}\n"
     assert lying_there.read_bytes() == before
 
 
-def test_fault_29_a_run_of_format_1_goes_on(old_checkpoint, data_dir, tmp_path):
-    """To the weights of a run that was never stopped, and in a file of today."""
-    path = Path(shutil.copy(old_checkpoint[0], tmp_path))
-    resumed, optimizer = start(seed=7)
-    fit_and_save(path, resumed, few(data_dir), optimizer, epochs=4, progress=False)
-    whole, optimizer = start(seed=3)
-    train_epochs(whole, few(data_dir).train, optimizer, [1, 2, 3, 4])
-    assert same(dict(resumed.state_dict()), dict(whole.state_dict()))
-    assert read_checkpoint(path)["format"] == FORMAT
+def test_fault_29_the_weights_of_a_first_edition_are_read(lesson_6, lying_there, good_checkpoint):
+    first_edition(lying_there, None)
+    assert first_cells(lesson_6.kernel, "05") == Ran("The network of lesson 3, after 3 epochs\n")
+    ran = first_cells(lesson_6.kernel, "06", interrupt_at="So one epoch is trained here.")
+    assert "was saved by an earlier version of the course; its weights can be used" in ran.printed
 
 
 @pytest.mark.parametrize("lesson", ["05", "06"])
-@pytest.mark.parametrize("kind", FOREIGN, ids=lambda kind: kind.__name__)
-def test_fault_29_a_file_that_cannot_be_used(lesson, kind, lesson_6, lying_there, old_checkpoint):
+@pytest.mark.parametrize("kind", REFUSED, ids=lambda kind: kind.__name__)
+def test_fault_29_a_file_that_cannot_be_used(lesson, kind, lesson_6, lying_there, good_checkpoint):
     """One line says which and why, an epoch is trained in its place, and the file stays as it was."""
-    kind(lying_there, old_checkpoint[1])
+    kind(lying_there, good_checkpoint[1])
     before, kernel = lying_there.read_bytes(), lesson_6.kernel
     to_the_end = (lesson, kind) == ("06", future) or os.name == "nt"  # an epoch takes long: the others stop
     ran = first_cells(kernel, lesson, interrupt_at=None if to_the_end else "So one epoch is trained here.")
     line, trained, *_ = ran.printed.splitlines()
-    assert FOREIGN[kind] in line
+    assert REFUSED[kind] in line
     assert trained == "So one epoch is trained here."
     assert ran.error == ("" if to_the_end else "KeyboardInterrupt:")
     assert lying_there.read_bytes() == before
     if lesson == "06" and to_the_end:
         assert ran.printed.endswith("\nlesson_06_start.pt: 1 epoch(s) complete\n")
         assert kernel.run(LESSONS["06"]["state-dict"]).error == ""
-        assert read_checkpoint(lying_there.with_name("lesson_06_start.pt"))["epoch"] == 1
+        assert read_checkpoint(lying_there.with_name("lesson_06_start.pt"))["sampler"]["epoch"] == 2
     # With a file that can be used the same cell goes on at once.
-    shutil.copy(old_checkpoint[0], lying_there)
+    shutil.copy(good_checkpoint[0], lying_there)
     assert "3" in first_cells(kernel, lesson).printed
