@@ -3,7 +3,7 @@
 import torch
 
 from ..data import MNIST_MEAN, MNIST_STD, load_mnist
-from .verdict import call, check
+from .vocabulary import call, check, near, pair, tensor
 
 
 @check(right="Four pixels in five are blank paper; a digit is recognised by the few that are not.")
@@ -42,7 +42,7 @@ def _explain_share(share, right, train, test) -> str:
 @check(right="Each of its pixels is the mean of 6,131: bright where nearly everybody's 3 has ink.")
 def mean_of_threes(answer):
     """``answer`` is the mean of the training images of the digit 3, (28, 28), 0 to 255."""
-    mean = torch.as_tensor(answer).detach().cpu().double()
+    mean = tensor(answer)
     if mean.numel() == 784 and tuple(mean.shape) != (28, 28):
         return (
             f"the shape is {tuple(mean.shape)}: as many numbers as an image has, but (28, 28) is asked for. "
@@ -57,23 +57,23 @@ def mean_of_threes(answer):
         return f"the brightest pixel is {mean.max():,.0f}, above 255. Divide the sum by the number of images."
     train, test = load_mnist()
     means = _mean_images(train)
-    return None if _near(mean, means[3]) else _explain_mean(mean, means, train, test)
+    return None if near(mean, means[3], 0.01) else _explain_mean(mean, means, train, test)
 
 
 def _explain_mean(mean, means, train, test) -> str:
-    if _near(mean * 255, means[3]):
+    if near(mean * 255, means[3], 0.01):
         return f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255."
-    if _near(mean, means[3], within=1.0):
+    if near(mean, means[3], within=1.0):
         return "it is right to within 1, with the decimals lost. Leave the mean as a float, not a uint8."
     counts = train.labels.bincount()
-    if _near(mean, torch.einsum("d,dyx->yx", counts / 60_000, means)):
+    if near(mean, torch.einsum("d,dyx->yx", counts / 60_000, means), 0.01):
         return "this is the mean of all 60,000 images. Choose the threes first, by their labels."
-    if _near(mean, means[3] * counts[3] / 60_000):
+    if near(mean, means[3] * counts[3] / 60_000, 0.01):
         return "this is the sum of the threes divided by 60,000. Divide by the number of threes."
-    if _near(mean, _mean_images(test)[3]):
+    if near(mean, _mean_images(test)[3], 0.01):
         return "this is the mean of the threes of the test set. Take train.images and train.labels."
     for digit in range(10):
-        if _near(mean, means[digit]):
+        if near(mean, means[digit], 0.01):
             return f"this is the mean image of the digit {digit}. Look at what the labels are compared with."
     furthest = (mean - means[3]).abs().max()
     return f"it differs from the mean of the threes by up to {furthest:.0f}. Draw it: show_digits(answer)."
@@ -82,10 +82,6 @@ def _explain_mean(mean, means, train, test) -> str:
 def _mean_images(digits) -> torch.Tensor:
     """The mean image of each digit, (10, 28, 28) float32, 0 to 255."""
     return torch.stack([digits.images[digits.labels == digit].float().mean(dim=0) for digit in range(10)])
-
-
-def _near(image, other, *, within: float = 0.01) -> bool:
-    return bool((image - other).abs().max() < within)
 
 
 @check(right="All 256 levels of brightness survive the way there and back: normalising loses nothing.")
@@ -129,11 +125,10 @@ def _explain_dtype(back, images, normalised) -> str:
 @check(right="Fives read as threes, 118 of 892: nearer to the mean 3 than to the mean 5.")
 def most_common_mistake(answer):
     """``answer`` is (label, guess): the pair that is most common among the baseline's mistakes."""
-    if not hasattr(answer, "__len__") or len(answer) != 2:
-        return "the answer is a pair of digits: (label, guess)."
-    if any(isinstance(part, (tuple, list)) for part in answer):
+    digits = pair(answer, "the answer is a pair of digits: (label, guess).")
+    if any(isinstance(part, tuple | list) for part in digits):
         return "this still contains the count. Give the pair alone: (label, guess)."
-    label, guess = (int(digit) for digit in answer)
+    label, guess = map(int, digits)
     if not (0 <= label <= 9 and 0 <= guess <= 9):
         return f"({label}, {guess}) is not a pair of digits from 0 to 9: the label, then the guess."
     if label == guess:

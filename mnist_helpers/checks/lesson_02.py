@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .verdict import call, check
+from .vocabulary import call, check, tensor
 
 # How far a probability may be off: the logarithm of a sum of powers loses this much in float32 at 1000.
 TOLERANCE = 1e-3
@@ -37,9 +37,7 @@ def variant_parameters(answer):
         return None
     misreadings = {
         right - 16 - 32 - 50 - 10: "these are the weights alone. Each output has a bias as well.",
-        _parameters(
-            side=4
-        ): "fc1 has the wrong number of inputs. What is the side of the maps after each step?",
+        _parameters(side=4): "fc1 has the wrong number of inputs. Which side do the maps have at each step?",
         _parameters(side=7): "fc1 has the wrong number of inputs. A kernel of 3 takes 2 off each side.",
         _parameters(side=6): "fc1 has the wrong number of inputs. Pooling leaves an odd last row out.",
         _parameters(side=11): "fc1 gets the maps after pooling, not before it.",
@@ -72,7 +70,7 @@ def softmax(function):
     }
     for name, logits in cases.items():
         given = logits.clone()
-        answer = torch.as_tensor(call(function, given)).detach().cpu().double()
+        answer = tensor(call(function, given))
         if not torch.equal(given, logits):
             return "it changes the logits it was given. Make a new tensor instead of working in place."
         reason = _explain_softmax(answer, logits, name)

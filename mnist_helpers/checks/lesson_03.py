@@ -8,47 +8,29 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD
 
-from .verdict import NotYet, call, check
+from .vocabulary import NotYet, Wrong, call, check, near, pair_of_numbers
 
 
 @check(right="A larger input makes a larger gradient: w is multiplied by 3, and b, so to speak, by 1.")
 def gradient_by_hand(answer):
     """``answer`` is (dw, db), the gradient of (w x + b - y)² at w=0.5, b=-1, x=3, y=2."""
-    pair = answer.tolist() if hasattr(answer, "tolist") else answer
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        return "the answer is a pair of numbers: (derivative for w, derivative for b)."
-    pair = [_plain(number) for number in pair]
-    if None in pair:
-        return "each of the two should be a number, and one of them is something else."
-    weight, bias = pair
+    asked = "the answer is a pair of numbers: (derivative for w, derivative for b)."
+    weight, bias = pair_of_numbers(answer, asked)
     hints = {
         (-9.0, -3.0): None,
         (9.0, 3.0): "the sizes are right and the signs are not: is w x + b above or below y?",
         (-3.0, -9.0): "these are the right two numbers the wrong way round: w first, then b.",
-        (
-            -3.0,
-            -3.0,
-        ): "the one for w lacks its inner derivative: by how much does w x + b grow when w grows by 1?",
-        (
-            -9.0,
-            -9.0,
-        ): "the one for b has the wrong inner derivative: by how much does w x + b grow when b grows by 1?",
+        (-3.0, -3.0): "the one for w lacks its inner derivative: how much does w x + b grow with w?",
+        (-9.0, -9.0): "the one for b has the wrong inner derivative: how much does w x + b grow with b?",
         (-4.5, -1.5): "both are half of what they should be: what is the derivative of a square?",
     }
     for (dw, db), hint in hints.items():
-        if abs(weight - dw) < 1e-3 and abs(bias - db) < 1e-3:
+        if near(weight, dw, 1e-3) and near(bias, db, 1e-3):
             return hint
     which = "w" if abs(weight + 9) > 1e-3 else "b"
     return (
         f"({weight:g}, {bias:g}) is not it; look at {which}. Wobble it by 0.001 and see what the loss does."
     )
-
-
-def _plain(value):
-    """``value`` as a float if it is a number or a tensor of one number, else None."""
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        value = value.item()
-    return float(value) if isinstance(value, numbers.Real) else None
 
 
 class _Watched(nn.Module):
@@ -137,17 +119,15 @@ def _first_reason(parameters, loss):
     return loss if parameters == OTHER and loss else parameters or loss
 
 
-def _call(function, *arguments):
-    """(result, reason): the reason is that ``cross_entropy`` was called with its arguments swapped."""
+def _train(function, *arguments):
+    """Call a training; raise Wrong where ``cross_entropy`` was called with its arguments swapped."""
     try:
-        return call(function, *arguments), None
+        return call(function, *arguments)
     except (NotImplementedError, RuntimeError) as error:
         if "log_softmax" not in str(error):
             raise
-        return (
-            None,
-            "cross_entropy cannot read its first argument. In which order are logits and labels given?",
-        )
+        reason = "cross_entropy cannot read its first argument. In which order are logits and labels given?"
+        raise Wrong(reason) from None
 
 
 @check(right="These five lines are the whole of training; the rest of a loop is counting and printing.")
@@ -158,13 +138,11 @@ def step(function):
     expected = _train_right(*_prepare(old_gradients=True), batches)
     for number, (images, labels) in enumerate(batches):
         try:
-            loss, swapped = _call(function, network, optimizer, images, labels)
+            loss = _train(function, network, optimizer, images, labels)
         except NotYet:
             if _same(network, _Watched()):
                 raise
             return "the parameters moved, but nothing came back. Return the loss as well."
-        if swapped:
-            return swapped
         other_loss = _explain_loss(loss, expected[number])
         moved = _explain_parameters(network, batches[: number + 1], old_gradients=True)
         if moved or other_loss:
@@ -199,9 +177,7 @@ def repaired(function):
     network.eval()
     batches = _batches()
     expected = _train_right(*_prepare(old_gradients=False), batches)
-    losses, swapped = _call(function, network, optimizer, copy.copy(batches))
-    if swapped:
-        return swapped
+    losses = _train(function, network, optimizer, copy.copy(batches))
     if not isinstance(losses, (list, tuple)) or len(losses) != len(batches):
         return f"for {len(batches)} batches there should be a list of {len(batches)} losses."
     moved = _explain_parameters(network, batches, old_gradients=False)

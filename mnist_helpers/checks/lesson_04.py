@@ -1,11 +1,7 @@
 """The checks of lesson 4, loss curves, and the three runs without a name that one of them asks about."""
 
-import math
-
-import torch
-
 from ..training import History
-from .verdict import call, check
+from .vocabulary import call, check, near, number, tensor
 
 # Training losses, then validation losses, of three runs of Net (batch 64, momentum 0.5, seed 7), rounded,
 # and stored rather than trained here, so that they look alike on every machine.
@@ -74,7 +70,7 @@ def smooth_exponentially(function):
     answer = call(function, list(losses), beta)
     if hasattr(answer, "__next__"):
         return "it returned a generator: return a list, which can be read more than once."
-    answer = torch.as_tensor(answer).detach().cpu().double().squeeze()
+    answer = tensor(answer).squeeze()
     if answer.shape != (len(losses),):
         return f"{len(losses)} losses went in, and the shape {tuple(answer.shape)} came out."
     raw = _averages(losses, beta)
@@ -84,7 +80,7 @@ def smooth_exponentially(function):
     for mistaken, reason in _mistaken_averages(losses, beta, raw):
         if _close(answer, mistaken):
             return reason
-    if torch.allclose(answer, torch.tensor(corrected, dtype=torch.float64), rtol=0, atol=0.05):
+    if near(answer, tensor(corrected), 0.05):
         return "the values are rounded. Return them as they are; rounding is for printing."
     expected = ", ".join(f"{value:.3f}" for value in corrected[:3])
     came = ", ".join(f"{value:.3f}" for value in answer[:3].tolist())
@@ -124,12 +120,12 @@ def _averages(losses, beta) -> list:
 
 
 def _close(answer, expected) -> bool:
-    return bool(torch.allclose(answer, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-5))
+    return near(answer, tensor(expected), 1e-5)
 
 
 def _explain_other_beta(function):
     # A function that ignores its argument is right for 0.9 alone.
-    answer = torch.as_tensor(call(function, [1.0, 3.0], 0.5)).detach().cpu().double().squeeze()
+    answer = tensor(call(function, [1.0, 3.0], 0.5)).squeeze()
     if answer.shape == (2,) and _close(answer, [1.0, 1.75 / 0.75]):
         return None
     return "it is right for beta 0.9, and wrong for beta 0.5. Is 0.9 written into the function?"
@@ -143,12 +139,12 @@ def epoch_to_keep(function):
         4: "it returned 4, the epoch in which patience ran out. Which had the lowest loss until then?",
         5: "it returned 5, the 0.3, but three epochs without a new lowest had ended the run before.",
     }
-    kept = _number(call(function, [2.3, 0.5, 0.6, 0.7, 0.8, 0.3], 3))
+    kept = _epoch(call(function, [2.3, 0.5, 0.6, 0.7, 0.8, 0.3], 3))
     if kept != 1:
         other = f"it returned {kept:g}. The lowest loss seen was 0.5: which index has it?"
         return f"for 2.3, 0.5, 0.6, 0.7, 0.8, 0.3 and a patience of 3 {hints.get(kept, other)}"
     for losses, index, hint in _RUNS_TO_STOP:
-        kept = _number(call(function, list(losses), 3))
+        kept = _epoch(call(function, list(losses), 3))
         if kept != index:
             return f"for {', '.join(map(str, losses))} and a patience of 3 it returned {kept:g}. {hint}"
     return None
@@ -163,11 +159,11 @@ _RUNS_TO_STOP = (
 )
 
 
-def _number(value) -> float:
-    number = float(value)
-    if math.isnan(number):
-        raise ValueError("the epoch is nan")
-    return number
+def _epoch(value) -> float:
+    epoch = number(value)
+    if epoch is None:
+        raise TypeError(f"{value!r} is not the index of an epoch")
+    return epoch
 
 
 @check(

@@ -5,7 +5,7 @@ from contextlib import redirect_stdout
 
 import torch
 
-from .verdict import NotYet, call, check
+from .vocabulary import Wrong, call, check, near, pair, tensor
 
 
 @check(right="Columns for precision, rows for recall: what was said, and what was there.")
@@ -13,22 +13,20 @@ def precision(function):
     """``function(matrix)`` returns the ten precisions of a matrix of counts (10, 10), rows true digits."""
     dice = torch.Generator().manual_seed(5)
     matrix = torch.randint(1, 30, (10, 10), generator=dice) + torch.diag(torch.arange(700, 900, 20))
-    answer, problem = _ask(function, matrix.clone())
-    if problem:
-        return problem
-    values = torch.as_tensor(answer).detach().cpu().double()
+    answer = _ask(function, matrix.clone())
+    values = tensor(answer)
     hits = matrix.diagonal().double()
     if tuple(values.shape) != (10,):
         return f"it returned the shape {tuple(values.shape)}, where ten precisions are asked for, (10,)."
     if values.max() > 1:
         return f"the largest value is {values.max():g}, and a precision is a share, between 0 and 1."
-    if _near(values, hits / matrix.sum(dim=1)):
+    if near(values, hits / matrix.sum(dim=1)):
         return "this is the recall: it divides by how often the digit is there. How often was it predicted?"
-    if _near(values, hits / matrix.sum()):
+    if near(values, hits / matrix.sum()):
         return "it divides by the number of all images; a precision takes only those with one prediction."
     if _is_rounded(values, hits / matrix.sum(dim=0)):
         return "these are rounded; return the numbers as they are."
-    if not _near(values, hits / matrix.sum(dim=0)):
+    if not near(values, hits / matrix.sum(dim=0)):
         return (
             f"for {int(hits[0])} hits of digit 0 among {int(matrix[:, 0].sum())} predictions of it "
             f"the function gives {values[0]:.3f}."
@@ -41,9 +39,7 @@ def top_k(function):
     """``function(logits, labels, k)`` returns the share of labels among the k largest logits."""
     logits, labels = _ranked()
     for k in (1, 2, 5, 10):
-        answer, problem = _ask(function, logits.clone(), labels.clone(), k)
-        if problem:
-            return problem
+        answer = _ask(function, logits.clone(), labels.clone(), k)
         if torch.as_tensor(answer).numel() != 1:
             return f"it returned {torch.as_tensor(answer).numel()} values; the share is their mean."
         share = float(answer)
@@ -81,9 +77,8 @@ def _explain_top_k(share, logits, labels, k, *, same) -> str:
         return f"that counts labels in place {k} alone; the places before it count as well."
     if abs(share * k - right) < 1e-6:
         return f"that divides by all {k} choices of every image; divide by the number of images."
-    everybody = (
-        (logits.argmax(dim=1).unsqueeze(1) == labels).any(dim=1).double().mean()
-    )  # (N, 1) against (N,)
+    # (N, 1) against (N,)
+    everybody = (logits.argmax(dim=1).unsqueeze(1) == labels).any(dim=1).double().mean()
     if k == 1 and abs(share - everybody) < 1e-6:
         return "each image is compared with the labels of all; a column of labels has the shape (N, 1)."
     return "try it on three images of which you know the answer. What is the shape of the comparison?"
@@ -110,11 +105,8 @@ def answer_or_pass(function):
     confidence = torch.tensor([1.0, 0.875, 0.75, 0.75, 0.625, 0.5, 0.5, 0.375, 0.25, 0.25])
     hits = torch.tensor([1, 1, 0, 1, 1, 0, 1, 0, 0, 0], dtype=torch.bool)
     for threshold in (0.75, 0.5):
-        answer, problem = _ask(function, confidence.clone(), hits.clone(), threshold)
-        if problem:
-            return problem
-        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-            return f"it returned {type(answer).__name__}, where two numbers are asked for."
+        answer = _ask(function, confidence.clone(), hits.clone(), threshold)
+        answer = pair(answer, f"it returned {type(answer).__name__}, where two numbers are asked for.")
         if any(torch.as_tensor(part).numel() != 1 for part in answer):
             return "it returned one value per image; two numbers are asked for, the mean of each."
         problem = _explain_coverage(*(float(number) for number in answer), confidence, hits, threshold)
@@ -129,19 +121,19 @@ def _explain_coverage(coverage, accuracy, confidence, hits, threshold) -> str | 
 
     answered, above = confidence >= threshold, confidence > threshold
     right = (share(answered), share(hits[answered]))
-    if _close(coverage, right[0]) and _close(accuracy, right[1]):
+    if near(coverage, right[0]) and near(accuracy, right[1]):
         return None
-    if _close(coverage, right[1]) and _close(accuracy, right[0]):
+    if near(coverage, right[1]) and near(accuracy, right[0]):
         return "the two numbers are the right ones in the other order: the coverage first."
     if coverage > 1 or accuracy > 1:
         return "one of the numbers is above 1; both are shares."
-    if _close(coverage, share(above)):
+    if near(coverage, share(above)):
         return f"a confidence of exactly {threshold} is at least {threshold}, and was not answered."
-    if not _close(coverage, right[0]):
+    if not near(coverage, right[0]):
         return f"at threshold {threshold} {int(answered.sum())} of 10 are answered; it says {coverage:.2f}."
-    if _close(accuracy, share(hits)):
+    if near(accuracy, share(hits)):
         return "the accuracy is that of all images; take the answered ones alone."
-    if _close(accuracy, share(hits & answered)):
+    if near(accuracy, share(hits & answered)):
         return "the hits are divided by the number of all images; divide by the number of answered ones."
     if _is_rounded(torch.tensor(accuracy).double(), torch.tensor(right[1]).double()):
         return "the accuracy is rounded; return the number as it is."
@@ -152,32 +144,16 @@ def _explain_coverage(coverage, accuracy, confidence, hits, threshold) -> str | 
 
 
 def _ask(function, *arguments):
-    """(answer, None), or (None, reason) where the call shows a slip that has a name."""
-    written = io.StringIO()
+    """Call the function; raise Wrong where the error is a slip that has a name."""
     try:
-        with redirect_stdout(written):
-            answer = call(function, *arguments)
-    except NotYet:
-        if written.getvalue():
-            return None, "the function prints and returns nothing; its last line begins with return."
-        raise
+        return call(function, *arguments)
     except RuntimeError as error:
         if "mean()" in str(error) and "Bool" in str(error):
-            return None, "True and False have no mean; put .double() before .mean()."
+            raise Wrong("True and False have no mean; put .double() before .mean().") from None
         raise
-    print(written.getvalue(), end="")  # what a student prints along the way is theirs to see
-    return answer, None
 
 
 def _is_rounded(values, right) -> bool:
     """Whether ``values`` are ``right`` with one, two or three decimals, and not ``right`` itself."""
-    near = any(_near(values, right.round(decimals=places)) for places in (1, 2, 3))
-    return near and not _near(values, right)
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) < 1e-4
-
-
-def _near(values, others) -> bool:
-    return bool((values - others).abs().max() < 1e-4)
+    rounded = any(near(values, right.round(decimals=places)) for places in (1, 2, 3))
+    return rounded and not near(values, right)

@@ -1,14 +1,12 @@
 """The checks of lesson 6, resuming."""
 
-import contextlib
-import io
 import operator
 
 import torch
 from torch.optim import SGD
 
 from ..models import Net
-from .verdict import NotYet, call, check
+from .vocabulary import NotYet, Wrong, call, check, pair
 
 
 def _is_truth(value) -> bool:
@@ -16,27 +14,19 @@ def _is_truth(value) -> bool:
     return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
 
 
-def _results(function, cases):
-    """Call ``function`` with each tuple of arguments: (results, None), or (results, what is wrong).
-
-    Where every result is None and nothing was printed, this is the stub, and NotYet is raised.
-    """
-    results, printed = [], io.StringIO()
+def _results(function, cases) -> list:
+    """Call ``function`` with each tuple of arguments. If some results are None, raise Wrong."""
+    results = []
     for arguments in cases:
-        with contextlib.redirect_stdout(printed):
-            try:
-                results.append(call(function, *arguments))
-            except NotYet:
-                results.append(None)
-    said = printed.getvalue()
+        try:
+            results.append(call(function, *arguments))
+        except NotYet:
+            results.append(None)
     if all(result is None for result in results):
-        if not said:
-            raise NotYet
-        return results, "it printed something and returned None; hand the answer back with return."
-    print(said, end="")
+        raise NotYet
     if any(result is None for result in results):
-        return results, "in some cases it returned None; is there a return at the end of every branch?"
-    return results, None
+        raise Wrong("in some cases it returned None; is there a return at the end of every branch?")
+    return results
 
 
 @check(right="Asked before the first batch, this question finds such a fault at once.")
@@ -79,9 +69,7 @@ def trains(function):
             "for an optimizer that holds the weights first and then the biases; does the order matter?",
         ),
     ]
-    answers, reason = _results(function, [(model, SGD(held, lr=0.01)) for model, held, _, _ in cases])
-    if reason:
-        return reason
+    answers = _results(function, [(model, SGD(held, lr=0.01)) for model, held, _, _ in cases])
     for answer, (_, _, expected, when) in zip(answers, cases, strict=True):
         if not _is_truth(answer):
             return f"it returned {type(answer).__name__}, where True or False is asked for."
@@ -95,14 +83,11 @@ def repeats_the_mask(function):
     """``function(layer, inputs)`` applies dropout two times with one mask and returns both."""
     layer, inputs, calls = torch.nn.Dropout(0.5), torch.ones(1000), []
     layer.register_forward_hook(lambda *_: calls.append(1))
-    (results,), reason = _results(function, [(layer, inputs)])
-    if reason:
-        return reason
-    if not isinstance(results, (tuple, list)) or len(results) != 2:
-        return f"it returned {type(results).__name__}, where two tensors are asked for: return first, second."
+    results = call(function, layer, inputs)
+    asked = f"it returned {type(results).__name__}, where two tensors are asked for: return first, second."
     if len(calls) != 2:
         return f"it applied the layer {len(calls)} time(s), where two are asked for."
-    first, second = results
+    first, second = pair(results, asked)
     if bool((first == 1).all()):
         return "nothing was dropped; the layer must stay in training mode."
     if not torch.equal(first, second):
@@ -128,9 +113,7 @@ def place_in_the_data(function):
         937: "one batch, the short one, is still to come in epoch 1",
         9380: "these are ten epochs with a short last batch each",
     }
-    answers, reason = _results(function, [(batches,) for batches in hints])
-    if reason:
-        return reason
+    answers = _results(function, [(batches,) for batches in hints])
     for answer, (batches, hint) in zip(answers, hints.items(), strict=True):
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
             return f"it returned {answer!r}, where two numbers are asked for: return epoch, images."

@@ -2,26 +2,20 @@
 
 import itertools
 import math
-import numbers
 
-import torch
-
-from .verdict import check, quietly
+from .vocabulary import call, check, known, number, pair_of_numbers
 
 
 @check(right="Larger maps would leave the parameters as they are and multiply the work.")
 def layer_cost(answer):
     """``answer`` is (parameters, multiply-adds) of Conv2d(16, 32, 3) on maps of (16, 12, 12)."""
-    pair = answer.tolist() if hasattr(answer, "tolist") else answer
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        return "the answer is a pair of numbers: (parameters, multiply-adds)."
-    pair = [_plain(number) for number in pair]
-    if None in pair:
-        return "each of the two should be a number, and one of them is something else."
-    return _parameters_hint(pair) or _work_hint(pair[1])
+    parameters, work = pair_of_numbers(
+        answer, "the answer is a pair of numbers: (parameters, multiply-adds)."
+    )
+    return _parameters_hint(parameters) or _work_hint(work)
 
 
-def _parameters_hint(pair: list[float]) -> str | None:
+def _parameters_hint(parameters: float) -> str | None:
     weights = 3 * 3 * 16 * 32
     hints = {
         weights + 32: None,
@@ -32,9 +26,8 @@ def _parameters_hint(pair: list[float]) -> str | None:
         weights + 16: "the biases belong to the maps that go out, not to those that come in.",
         460_800: "the two seem to have changed places: parameters first.",
     }
-    if pair[0] in hints:
-        return hints[pair[0]]
-    return f"{pair[0]:,.0f} parameters is not it: (channels in × rows × columns + 1 bias) × channels out."
+    formula = "(channels in × rows × columns + 1 bias) × channels out."
+    return known(parameters, hints, f"{parameters:,.0f} parameters is not it: {formula}")
 
 
 def _work_hint(work: float) -> str | None:
@@ -49,17 +42,8 @@ def _work_hint(work: float) -> str | None:
         weights * 121: "a kernel 3 wide does not fit 11 times along 12 pixels; count its places again.",
         weights * 10: "the places have rows and columns, both.",
     }
-    if work in hints:
-        return hints[work]
-    return f"{work:,.0f} multiply-adds are not it; they are weights × rows × columns of the output."
-
-
-def _plain(value):
-    """``value`` as a float if it is a number or a tensor of one number, else None."""
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
-        value = value.item()
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return float(value) if is_number else None
+    formula = "they are weights × rows × columns of the output."
+    return known(work, hints, f"{work:,.0f} multiply-adds are not it; {formula}")
 
 
 @check(right="With three seeds each the least that it can say is 10 %, so a close race needs more of them.")
@@ -75,10 +59,8 @@ def chance_of(function):
         ([4549, 4549, 4442], [4588, 4594, 4579], 2 / 20, "some cards bear the same number"),
     ]
     for first, second, expected, when in cases:
-        answer, reason = quietly(function, list(first), list(second))
-        if reason:
-            return reason
-        share = _plain(answer)
+        answer = call(function, list(first), list(second))
+        share = number(answer)
         if share is None:
             return f"it returned {type(answer).__name__}, where a share from 0 to 1 is asked for."
         if not math.isclose(share, expected, abs_tol=1e-6):
@@ -118,9 +100,7 @@ def choose(function):
     ]
     for budget, expected, when in cases:
         given = dict(accuracy), dict(work)
-        answer, reason = quietly(function, *given, budget)
-        if reason:
-            return reason
+        answer = call(function, *given, budget)
         if given != (accuracy, work):
             return "it changed the dictionaries that it was given, which their owner may still need."
         if not isinstance(answer, str):

@@ -8,17 +8,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from ..models import Net, ThreeLayerNet
-from .verdict import call, check
-
-
-def _as_number(value):
-    """A Python number, or None for what is none (a text that looks like a number is none)."""
-    if isinstance(value, (str, bytes, bool)):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+from .vocabulary import call, check, number
 
 
 def _case(network, optimizer, lr, batch_size, images):
@@ -51,7 +41,7 @@ def _wrong_entry(config, expected):
         if name not in config:
             return f'the dictionary has no "{name}".'
         found = config[name]
-        same = found == value if isinstance(value, str) else _as_number(found) == value
+        same = found == value if isinstance(value, str) else number(found) == value
         if not same:
             return (
                 f'"{name}" is {str(found)[:60]!r} for a {expected["network"]} trained by '
@@ -100,18 +90,18 @@ def summary(function):
     if set(found) != names:
         return f"the keys are {sorted(map(str, found))}; there is one for each metric, {sorted(names)}."
     for name, value in found.items():
-        if _as_number(value) is None:
+        if number(value) is None:
             return (
                 f"the value of {name} is {value!r}, and a number is asked for; what does a CSV reader return?"
             )
-    if _as_number(found["train/loss"]) == 0.25:
+    if number(found["train/loss"]) == 0.25:
         return (
             "for train/loss it found 0.25, of step 20, though there is a line of step 100 in the file; "
             "the last step is not always in the last line, nor has it the best value, "
             "and as texts '20' comes after '100'."
         )
     for name, expected in (("train/loss", 0.5), ("validation/accuracy", 0.9375)):
-        if not math.isclose(_as_number(found[name]), expected):
+        if not math.isclose(number(found[name]), expected):
             return f"for {name} it found {found[name]} where the line of step 100 says {expected}."
     return None
 

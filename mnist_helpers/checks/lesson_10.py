@@ -1,12 +1,11 @@
 """The checks of lesson 10, faster training."""
 
 import math
-import numbers
 
 import torch
 from torch.nn import functional as F
 
-from .verdict import check, quietly
+from .vocabulary import call, check, known, number
 
 
 @check(
@@ -15,10 +14,8 @@ from .verdict import check, quietly
 def times_as_fast(function):
     """``function(share, factor)`` is Amdahl's law: 1 / ((1 - share) + share / factor)."""
     for share, factor in [(0.25, 4), (0.5, 2), (0.9, 10), (0.5, math.inf), (0.0, 8), (1.0, 3), (0.6, 1)]:
-        answer, reason = quietly(function, share, factor)
-        if reason:
-            return reason
-        value = _plain(answer)
+        answer = call(function, share, factor)
+        value = number(answer)
         if value is None:
             return f"it returned {type(answer).__name__}, where a number is asked for."
         left = (1 - share) + share / factor
@@ -51,7 +48,7 @@ def _hint(value: float, share: float, factor: float) -> str:
 @check(right="It is by far the largest layer of FastNet, forward as well as backward.")
 def conv2_flops(answer):
     """``answer`` is 2 x weights x places of FastNet(24)'s conv2: 24 to 32 maps, 5 x 5, on 12 x 12."""
-    flops = _plain(answer)
+    flops = number(answer)
     if flops is None:
         return f"a number is asked for, and this is {type(answer).__name__}."
     weights, places = 24 * 5 * 5 * 32, 8 * 8
@@ -74,7 +71,7 @@ def conv2_flops(answer):
     }
     if flops == 2 * weights * places:
         return None
-    return hints.get(flops, f"{flops:,.0f} is not it; it is 2 × weights × places of the output.")
+    return known(flops, hints, f"{flops:,.0f} is not it; it is 2 × weights × places of the output.")
 
 
 @check(right="Each row adds up to 1, as probabilities should, and the right class still has by far the most.")
@@ -82,9 +79,7 @@ def smoothed_targets(function):
     """``function(labels, smoothing)`` is float (B, 10): 1 - smoothing on the label, plus smoothing / 10."""
     labels = torch.tensor([3, 0, 9, 3])
     for smoothing in (0.1, 0.0, 0.5):
-        answer, reason = quietly(function, labels.clone(), smoothing)
-        if reason:
-            return reason
+        answer = call(function, labels.clone(), smoothing)
         expected = (1 - smoothing) * F.one_hot(labels, 10).double() + smoothing / 10
         reason = _form(answer, expected) or _values(answer.double(), expected, labels, smoothing)
         if reason:
@@ -132,14 +127,3 @@ def _values(answer, expected, labels, smoothing) -> str | None:
         f"with smoothing {smoothing}, class {column} of label {labels[row].item()} should be "
         f"{wanted:.3g}, and is {found:.3g}."
     )
-
-
-def _plain(value):
-    """``value`` as a float if it is a number or holds one number, else None."""
-    if hasattr(value, "item") and getattr(value, "size", None) is not None:
-        try:
-            value = value.item()
-        except (RuntimeError, ValueError):
-            return None
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return float(value) if is_number else None

@@ -1,11 +1,8 @@
 """The checks of lesson 11, many processes."""
 
 import math
-import numbers
 
-import torch
-
-from .verdict import call, check
+from .vocabulary import call, check, number
 
 
 @check(right="Sums are added first and divided last, whoever had how many.")
@@ -19,7 +16,7 @@ def global_mean(function):
     ]
     for means, counts in cases:
         given = list(means), list(counts)
-        answer = _plain(call(function, *given))
+        answer = number(call(function, *given))
         if given != (means, counts):
             return "the function changed the lists that it was given."
         if answer is None:
@@ -99,7 +96,7 @@ def fastest(function):
     ]
     for compute, latency, possible in cases:
         given = list(possible)
-        answer = _plain(call(function, compute, latency, given))
+        answer = number(call(function, compute, latency, given))
         if given != possible:
             return "the function changed the list that it was given."
         if answer is None:
@@ -128,25 +125,11 @@ def _fastest_hint(answer: int, compute: float, latency: float, possible: list) -
     )
 
 
-def _plain(value) -> float | None:
-    """``value`` as a float if it is a number or a tensor of one number, else None."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, numbers.Real):
-        return float(value)
-    if hasattr(value, "item") and getattr(value, "size", None) is not None:
-        try:
-            return float(value.item())
-        except (ValueError, RuntimeError):
-            return None
-    return None
-
-
 def _as_list(value) -> list | None:
     """``value`` as a list of numbers, if it is a sequence of them, else None."""
-    if isinstance(value, torch.Tensor) or hasattr(value, "tolist"):
+    if hasattr(value, "tolist"):
         value = value.tolist()
     if not isinstance(value, (list, tuple, range)):
         return None
-    items = [_plain(item) for item in value]
+    items = [number(item) for item in value]
     return None if None in items else items

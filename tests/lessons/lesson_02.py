@@ -207,7 +207,7 @@ CASES = {
             (21_360, "320 inputs of Net"),
             (41_040, "all 16"),
             (torch.tensor(21_840), "Net itself"),
-            (30_960, "side of the maps after each step"),
+            (30_960, "side do the maps have"),
             (62_960, "odd last row"),
             (83_760, "takes 2 off"),
             (198_960, "after pooling"),

@@ -238,7 +238,7 @@ CASES = {
         "wrong": [
             ((9, 3), "above or below"),
             (torch.tensor([-3.0, -3.0]), "inner derivative"),
-            ((-9, -9), "when b grows"),
+            ((-9, -9), "grow with b"),
             ([-4.5, -1.5], "a square"),
             ((-3, -9), "wrong way round"),
             ((-9, 2.25), "look at b"),

@@ -284,7 +284,7 @@ CASES = {
             (top_k_in_percent, "for k = 1 it gives 40; that is a percentage"),
             (found, "40 values; the share is their mean"),
             (mean_of_truth, "put .double() before .mean()"),
-            (top_k_printed, "prints and returns nothing"),
+            (top_k_printed, "printed something and returned None"),
         ],
     },
     "answer_or_pass": {
@@ -301,7 +301,7 @@ CASES = {
             (truth_of_each, "one value per image"),
             (coverage_of_truth, "put .double() before .mean()"),
             (rounded_shares, "accuracy is rounded"),
-            (printed_shares, "prints and returns nothing"),
+            (printed_shares, "printed something and returned None"),
         ],
     },
 }

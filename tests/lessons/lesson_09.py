@@ -35,7 +35,7 @@ values = {
     "step_of_preview": preview_line["index"],
     "architecture": texts,
     "noted": sorted(metadata),
-    "checkpoint": json.loads(json.dumps(mnist_helpers.checkpoints.read_checkpoint(latest)["sampler"]["epoch"])),
+    "checkpoint": mnist_helpers.checkpoints.read_checkpoint(latest)["sampler"]["epoch"],
     "last": {str(lr): value for lr, value in last.items()},
     "looked_up": sorted(set(looked_up)),
     "open_run": swanlab.has_run(),

@@ -62,7 +62,7 @@ def verify(values):
     assert abs(hits - 10_000 * accuracy) <= 2
 
     assert values["processes"] == [2, 2]
-    # Those of two epochs, the second of which the notebook trained, and of the third before the fiftieth step.
+    # Those of two epochs, the second trained by the notebook, and of the third before the fiftieth step.
     assert values["notes"] == [0, 40, 80, 120, 157, 197, 237, 277, 314, 354]
     assert values["evaluations"] == [0, 1, 2]
     assert values["stopped"] == [3, 40 * 64, 1]

@@ -5,6 +5,8 @@ import inspect
 
 import pytest
 
+from mnist_helpers.checks.vocabulary import PRINTED
+
 from .notebooks import NOTEBOOKS, number, printed, read, tagged
 
 LESSONS = [number(path) for path in NOTEBOOKS]
@@ -48,6 +50,14 @@ def test_every_check_has_cases(lesson):
 def test_stub_is_not_yet(lesson, name, stub, capsys):
     checks_of(lesson)[name](stub)
     assert capsys.readouterr().out.startswith("Not yet")
+
+
+@pytest.mark.parametrize(
+    ("lesson", "name"), [stub.values[:2] for stub in STUBS if callable(stub.values[2])], ids="-".join
+)
+def test_a_function_that_prints_its_answer_is_told_to_return_it(lesson, name, capsys):
+    checks_of(lesson)[name](lambda *arguments: print("the answer"))
+    assert capsys.readouterr().out == f"Not quite, because {PRINTED}\n"
 
 
 @pytest.mark.parametrize(("lesson", "name", "answer", "fragment"), WRONG)

@@ -1,6 +1,7 @@
 """requirements.txt, environment.yml and pyproject.toml name the same packages in the same ranges."""
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -75,5 +76,5 @@ def test_ranges_admit_colab(name, version):
 def test_every_package_is_listed_for_the_installation():
     packages = sorted(path.parent for path in (ROOT / "mnist_helpers").rglob("__init__.py"))
     names = {".".join(path.relative_to(ROOT).parts) for path in packages}
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert names == set(re.findall(r'"(mnist_helpers[\w.]*)"', re.search(r"packages = \[.*?\]", text)[0]))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert names == set(project["tool"]["setuptools"]["packages"])
