@@ -83,7 +83,8 @@ def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None,
 
     Each of several processes gets a random state of its own. Arguments and errors as for ``fit_and_save``.
     """
-    if not hasattr(loaders.train.sampler, "load_state_dict"):
+    # Worker processes are handed their batches in advance: the sampler would be ahead of the training.
+    if not hasattr(loaders.train.sampler, "load_state_dict") or loaders.train.num_workers:
         raise ValueError("the order of these loaders cannot be resumed; use those of make_loaders")
     if lr is not None and scheduler is not None:
         raise ValueError("lr is set by the scheduler; leave one of the two out")
@@ -91,7 +92,7 @@ def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None,
     if not Path(path).exists():
         loaders.train.sampler.set_epoch(1)
     else:
-        checkpoint = read_checkpoint(path)
+        checkpoint = read_checkpoint(path, unwrap_ddp(network))
         check_schedule(path, checkpoint, scheduler)
         try:
             History(**checkpoint["history"])

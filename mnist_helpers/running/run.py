@@ -124,11 +124,7 @@ def note_start(folder: Path, config: dict, settings: Settings, device) -> None:
     now = run_folder.circumstances(device, find_data_dir(settings.data_dir))
     if config:
         before = [config["started"], *config["resumed"]][-1]
-        for name in (
-            "device",
-            "versions",
-            "course",
-        ):  # the number of threads is compared with the checkpoint's
+        for name in ("device", "versions", "course"):  # threads are compared with the checkpoint's
             if before.get(name) != now[name]:
                 print(f"note: {name} was {before.get(name)}, is {now[name]}; the result may differ")
         config = {**config, "settings": asdict(settings), "resumed": [*config["resumed"], now]}
@@ -141,13 +137,14 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
     """Train the epochs that remain, and say how it ended; return the exit status."""
     checkpoint = folder / run_folder.CHECKPOINT
     load_or_start(checkpoint, network, loaders, optimizer, history, lr=new_lr)
+    rate = optimizer.param_groups[0]["lr"]  # the checkpoint's; one of another kind may stand in config.json
     epoch, step = place_in(history, loaders.train)
     place = f"{counted(epoch, 'epoch')} and {counted(step, 'batch')}"
     if (epoch, step) > (settings.epochs, 0):
         raise SettingError("epochs", f"{settings.epochs} asked for, but the run has trained for {place}")
     if isinstance(history, LoggedHistory):
         history.rewrite()
-    print_start(settings, network, loaders)
+    print_start(settings, network, loaders, rate)
     if epoch == settings.epochs:
         print("this run is complete, nothing is left to train; to train on, raise --epochs")
     elif history.test_seen:
@@ -158,7 +155,7 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
     try:
         train_and_save(checkpoint, network, loaders, optimizer, history, **parts)
     except NotFiniteLoss as error:
-        remedy = f"go on from the last checkpoint: {resume_command(folder)} --lr {settings.lr / 10:g}"
+        remedy = f"go on from the last checkpoint: {resume_command(folder)} --lr {rate / 10:g}"
         raise NotFiniteLoss(error.epoch, error.step, remedy) from None
     except Interrupted as error:
         stop = error  # reported below, because the bar stays on the terminal while the exception is handled
@@ -171,14 +168,14 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
     return 0
 
 
-def print_start(settings: Settings, network, loaders) -> None:
+def print_start(settings: Settings, network, loaders, rate: float) -> None:
     """Say what is trained, on what, and where."""
     device, world = next(network.parameters()).device, rank_and_world()[1]
     count = sum(tensor.numel() for tensor in network.parameters())
     where = f"{world} processes, each on {device.type}" if world > 1 else str(device)
     if device.type == "cpu":
         where += f" with {counted(torch.get_num_threads(), 'thread')}"
-    steps = f"{settings.optimizer}, learning rate {settings.lr:g}"
+    steps = f"{settings.optimizer}, learning rate {rate:g}"
     if settings.momentum is not None:
         steps += f", momentum {settings.momentum:g}"
     print(f"{settings.network}, {count:,} parameters, on {where}; seed {settings.seed}")

@@ -145,7 +145,11 @@ def read_config(folder: Path) -> dict:
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from None
     parts = {"settings": dict, "started": dict, "resumed": list}
-    if not isinstance(config, dict) or any(not isinstance(config.get(k), t) for k, t in parts.items()):
+    if (
+        not isinstance(config, dict)
+        or any(not isinstance(config.get(name), kind) for name, kind in parts.items())
+        or any(not isinstance(each, dict) for each in config["resumed"])
+    ):
         raise RunError(f"{path}: is not the {CONFIG} of a run")
     return config
 

@@ -179,13 +179,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if value is None and each.default is None:
-                continue
-            try:
-                setattr(self, each.name, each.metadata["parse"](value))
-            except argparse.ArgumentTypeError as error:
-                raise SettingError(each.name, str(error)) from None
+            if getattr(self, each.name) is not None or each.default is not None:
+                setattr(self, each.name, parsed(each, getattr(self, each.name)))
         if self.lr is None:
             self.lr = LEARNING_RATES[self.optimizer]
         if self.optimizer != "sgd" and self.momentum is not None:
@@ -198,19 +193,29 @@ class Settings:
 
         Raises SettingError for one that may not, and for fewer epochs than before.
         """
-        new = Settings(**asdict(self) | given)
         for each in fields(self):
-            before, now = getattr(self, each.name), getattr(new, each.name)
-            if before != now and not each.metadata["may_change"]:
+            if each.name not in given or each.metadata["may_change"]:
+                continue
+            before, now = getattr(self, each.name), parsed(each, given[each.name])
+            if before != now:
                 raise SettingError(
                     each.name,
                     f"the run was started with {before}, not {now}; leave it out, or start a new run",
                 )
+        new = Settings(**asdict(self) | given)
         if new.epochs < self.epochs:
             raise SettingError(
                 "epochs", f"the run has {self.epochs}; they may be raised, not lowered to {new.epochs}"
             )
         return new
+
+
+def parsed(setting, value):
+    """Return the value of a field of Settings, or raise SettingError."""
+    try:
+        return setting.metadata["parse"](value)
+    except argparse.ArgumentTypeError as error:
+        raise SettingError(setting.name, str(error)) from None
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

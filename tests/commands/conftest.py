@@ -1,62 +1,57 @@
-"""Fixtures for the commands: each is run as a reader runs it, in a process and a folder of its own."""
+"""Fixtures for the commands: each process has a folder and an environment of its own."""
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-
-@pytest.fixture(scope="session")
-def environment(root) -> dict:
-    """What the commands find around them: one thread, this Python first on PATH, bars where they belong."""
-    variables = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    paths = [variables.get("PYTHONPATH"), str(root)]
-    variables["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-    variables["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), variables["PATH"]])
-    return {**variables, "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+from ..support.programs import Programs, environment
+from .stored import train_briefly
 
 
 @pytest.fixture(scope="session")
-def command(environment, tmp_path_factory):
-    """Run the command line with the given arguments to its end."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
+def env(data_dir) -> dict:
+    """What the commands find around them, the data too."""
+    return environment(MNIST_DATA_DIR=str(data_dir))
 
-    def run(*arguments, cwd=elsewhere, seconds=120, **variables) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "mnist_helpers", *map(str, arguments)],
-            cwd=cwd,
-            env={**environment, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=seconds,
-            check=False,
-        )
+
+@pytest.fixture
+def programs(env, tmp_path, tmp_path_factory):
+    """Starts processes in ``tmp_path``; what still runs at the end of the test is killed."""
+    programs = Programs(tmp_path_factory.mktemp("output"), cwd=tmp_path, env=env)
+    yield programs
+    programs.close()
+
+
+@pytest.fixture(scope="session")
+def command(env, tmp_path_factory):
+    """Run the command line to its end, in a forked process."""
+    programs = Programs(tmp_path_factory.mktemp("output"), tmp_path_factory.mktemp("elsewhere"), env)
+
+    def run(*arguments, seconds=60, **options):
+        return programs.command(*arguments, **options).wait(seconds)
+
+    yield run
+    programs.close()
+
+
+@pytest.fixture
+def here(capfd, tmp_path, monkeypatch):
+    """Run the command line in this process, where nothing is left to train; return what it said."""
+    from mnist_helpers.__main__ import main
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        try:
+            status = main(list(map(str, arguments)))
+        except SystemExit as end:
+            status = end.code
+        said = capfd.readouterr()
+        return SimpleNamespace(returncode=status, stdout=said.out, stderr=said.err)
 
     return run
 
 
-@pytest.fixture
-def start(environment, tmp_path):
-    """Start the command line with the given arguments; what still runs at the end of the test is killed."""
-    started = []
-
-    def begin(*arguments, cwd=tmp_path, code=("-m", "mnist_helpers"), **options) -> subprocess.Popen:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            [sys.executable, *code, *map(str, arguments)],
-            **{**pipes, "cwd": cwd, "env": environment, "encoding": "utf-8", **options},
-            # A shell's background job ignores SIGINT and hands that on; a test run may well be one.
-            preexec_fn=None if os.name == "nt" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        started.append(process)
-        return process
-
-    yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory, data_dir):
+    """A network that reads about 95 % of the digits, in a folder as a run leaves it."""
+    return train_briefly(tmp_path_factory.mktemp("run") / "checkpoint.pt", data_dir)

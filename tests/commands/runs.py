@@ -1,14 +1,21 @@
-"""What the tests of the runs share: what a folder holds, and how to wait for a moment of a run."""
+"""What the tests of the runs share: short runs, what a folder holds, what stderr says."""
 
 import csv
+import json
+import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from mnist_helpers.checkpoints import read_checkpoint
 
-# Linear layers alone, 10,000 training images: about a second an epoch. The last batch has 16 images.
-QUICK = ("--network", "ThreeLayerNet", "--validation-size", 50_000, "--batch-size", 32, "--device", "cpu")
-BATCHES = 313  # of QUICK, in an epoch
+from ..package.runs import same
+
+# Linear layers alone; of the 1,300 images of a forked process 1,000 are trained. The last batch has 8.
+SPLIT = ("--validation-size", 300, "--device", "cpu", "--log-interval", 1)
+QUICK = ("--network", "ThreeLayerNet", "--batch-size", 32, "--epochs", 2, *SPLIT)
+BATCHES = 32  # of QUICK, in an epoch
+DROPOUT = ("--network", "Net", *QUICK[2:])
 
 
 def rows(folder: Path) -> list[dict]:
@@ -17,31 +24,61 @@ def rows(folder: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def result(folder: Path) -> dict:
-    """All that a run computed: its checkpoint, and metrics.csv without the time that it took."""
-    metrics = [{name: value for name, value in row.items() if name != "seconds"} for row in rows(folder)]
-    return {"checkpoint": read_checkpoint(folder / "checkpoint.pt"), "metrics": metrics}
+def count_rows(folder: Path) -> int:
+    """How many rows metrics.csv has so far."""
+    path = folder / "metrics.csv"
+    return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
+
+
+def kill_at_random(started, folder: Path, drawn) -> None:
+    """Kill the processes of a run a few rows of metrics.csv and milliseconds after it began."""
+    moment = (drawn.randint(0, 12), round(drawn.uniform(0, 0.02), 4))
+    print("killed after (rows, seconds):", moment)  # so that a failure can be repeated
+    started[0].wait_for(lambda: "everything is kept in" in started[0].stdout)
+    begun = count_rows(folder)
+    started[0].wait_for(lambda: count_rows(folder) >= begun + moment[0])
+    time.sleep(moment[1])
+    for process in started:
+        process.send_signal(signal.SIGKILL)
+    for process in started:
+        process.wait()
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def config(folder: Path) -> dict:
+    """What config.json holds."""
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def log(folder: Path) -> str:
+    """The text of stdout.log."""
+    return (folder / "stdout.log").read_text(encoding="utf-8")
+
+
+def place(folder: Path) -> tuple[int, int]:
+    """The epochs that the checkpoint has completed, and the images of the next one."""
+    sampler = read_checkpoint(folder / "checkpoint.pt")["sampler"]
+    whole = sampler["taken"] == sampler["size"]
+    return sampler["epoch"] - 1 + whole, 0 if whole else sampler["taken"]
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    """Demand that two runs computed the same, to the bit; the time that it took is left out."""
+    one, two = (read_checkpoint(each / "checkpoint.pt") for each in (folder, other))
+    for part in one.keys() | two.keys():
+        assert same(one[part], two[part]), part
+    one, two = rows(folder), rows(other)
+    seconds = [float(row.pop("seconds") or "nan") for row in one]
+    for row in two:
+        del row["seconds"]
+    assert one == two
+    assert not any(later < earlier for earlier, later in pairwise(seconds))
 
 
 def state(folder: Path) -> dict:
     """Bytes and time of each file; the lock is no part of a run."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
-
-
-def wait_for(condition, process, *, seconds=90) -> None:
-    """Wait until ``condition()`` holds while ``process`` runs."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "the run ended first: " + str(process.communicate())
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
-
-
-def wait_for_rows(folder: Path, number: int, process) -> None:
-    """Wait until metrics.csv has ``number`` rows."""
-    path = folder / "metrics.csv"
-    wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") > number, process)
 
 
 def one_line(done, status: int, *fragments: str) -> str:

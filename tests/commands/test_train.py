@@ -1,84 +1,79 @@
-"""``train``: its arguments, what it prints, and the folder that it leaves."""
+"""``train``: what it prints, the folder that it leaves, and how it ends where it cannot go on."""
 
-import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import matplotlib.image
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from mnist_helpers import ThreeLayerNet, evaluate, load_checkpoint, make_loaders
-from mnist_helpers.commands.run_folder import Metrics
+from mnist_helpers.running import run_folder
 
-from ..package.test_command_line import NO_NETWORK
-from .runs import BATCHES, QUICK, one_line, rows, state, wait_for
+from ..support.programs import COMMAND, NO_NETWORK, Programs
+from .runs import BATCHES, DROPOUT, QUICK, config, count_rows, log, one_line, place, rows, state
 
 COLUMNS = (
     "epoch,step,images_seen,train_loss,validation_loss,validation_accuracy,test_loss,test_accuracy,seconds"
 )
-SPEC = ("--batch-size", 64, "--test-batch-size", 1000, "--epochs", 10, "--lr", 0.01, "--momentum", 0.5)
-not_on_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals and terminals")
+FILES = {"config.json", "stdout.log", "metrics.csv", "checkpoint.pt", "loss_curve.png"}
+not_on_windows = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals, pipes, terminals")
 
 
 @pytest.fixture(scope="module")
-def finished(command, data_dir, tmp_path_factory):
-    """(folder, CompletedProcess) of two epochs without a validation split; the last batch is a short one."""
+def finished(env, tmp_path_factory):
+    """(folder, process) of two epochs on all images, started as a reader does; the last batch is short."""
     folder = tmp_path_factory.mktemp("runs") / "of a student" / "first"
+    programs = Programs(tmp_path_factory.mktemp("output"), folder.parents[1], env)
     arguments = ("--network", "ThreeLayerNet", "--batch-size", 1100, "--epochs", 2, "--lr", 0.1)
-    done = command("train", *arguments, "--device", "cpu", "--data-dir", data_dir, "--run-dir", folder)
-    assert done.returncode == 0, done.stderr
+    done = programs.spawn(COMMAND, "train", *arguments, "--device", "cpu", "--run-dir", folder).wait(90)
+    programs.close()
+    assert (done.returncode, done.stderr) == (0, "")
     return folder, done
-
-
-def settings(folder: Path) -> dict:
-    return json.loads((folder / "config.json").read_text(encoding="utf-8"))["settings"]
-
-
-def test_the_five_arguments_are_the_defaults(start, data_dir, tmp_path):
-    for name, arguments in (("given", SPEC), ("left out", ())):
-        process = start("train", *arguments, "--data-dir", data_dir, "--run-dir", tmp_path / name)
-        assert process.stdout.readline().startswith("Net, 21,840 parameters, on ")
-        process.kill()
-    given, left_out = settings(tmp_path / "given"), settings(tmp_path / "left out")
-    assert given == left_out
-    values = {"batch_size": 64, "test_batch_size": 1000, "epochs": 10, "lr": 0.01, "momentum": 0.5}
-    values |= {"network": "Net", "optimizer": "sgd", "validation_size": 0, "seed": 1, "device": "auto"}
-    values |= {"log_interval": 10, "checkpoint_every": 0, "data_dir": str(data_dir)}
-    assert given == values
 
 
 def test_the_files_of_a_run(finished):
     folder, done = finished
-    names = {path.name for path in folder.iterdir()} - {".lock"}
-    assert names == {"config.json", "stdout.log", "metrics.csv", "checkpoint.pt", "loss_curve.png"}
-    assert done.stderr == ""
-    assert (folder / "stdout.log").read_text(encoding="utf-8") == done.stdout
+    assert {path.name for path in folder.iterdir()} - {".lock"} == FILES
+    assert log(folder) == done.stdout
     lines = done.stdout.splitlines()
     assert lines[0] == "ThreeLayerNet, 266,610 parameters, on cpu with 1 thread; seed 1"
     assert "epoch 2, batch 50 of 55: training loss" in done.stdout
-    progress = [line for line in lines if line.startswith("epoch 1, batch ")]
-    assert 5 <= len(progress) <= 12
+    assert 5 <= sum(line.startswith("epoch 1, batch ") for line in lines) <= 12
     assert lines[-1] == f"More: python -m mnist_helpers evaluate '{folder / 'checkpoint.pt'}'"
 
 
-def test_config(finished):
-    config = json.loads((finished[0] / "config.json").read_text(encoding="utf-8"))
-    assert config["settings"]["lr"] == 0.1
-    assert config["settings"]["momentum"] == 0.5
-    started = config["started"]
+def test_config(finished, data_dir, root):
+    told = config(finished[0])
+    assert (told["settings"]["lr"], told["settings"]["momentum"]) == (0.1, 0.5)
+    started = told["started"]
     assert started["command"][:3] == ["train", "--network", "ThreeLayerNet"]
-    assert (started["device"], started["threads"]) == ("cpu", 1)
+    assert (started["device"], started["threads"], started["processes"]) == ("cpu", 1, 1)
     assert started["versions"]["torch"] == torch.__version__
     assert {"python", "torchvision", "numpy", "mnist-notebooks"} <= started["versions"].keys()
-    assert config["resumed"] == []
+    assert started["data_dir"] == str(data_dir), "where the data were found, though no option named it"
+    head = subprocess.run(["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True)
+    assert head.returncode or started["course"]["commit"] == head.stdout.strip()
+    assert told["resumed"] == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_commit_of_the_course(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_folder, "COURSE", tmp_path)
+    assert run_folder.course_commit() == {"commit": None, "files_differ": None}
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    for words in (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "one")):
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True)
+    assert run_folder.course_commit() == {"commit": head.stdout.strip(), "files_differ": False}
+    (tmp_path / "new.py").touch()
+    assert run_folder.course_commit() == {"commit": head.stdout.strip(), "files_differ": True}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run_folder.course_commit() == {"commit": None, "files_differ": None}
 
 
 def test_metrics(finished):
@@ -103,159 +98,96 @@ def test_metrics(finished):
     assert [(f"{loss:.4f}", f"{accuracy:.2f}") for loss, accuracy in measured] == printed
 
 
-def test_the_curve_shows_lines(finished):
-    pixels = matplotlib.image.imread(finished[0] / "loss_curve.png")[..., :3]
+def test_the_curve_and_the_checkpoint(finished, data_dir):
+    """The one shows lines, and the other has the accuracy that was printed."""
+    folder, done = finished
+    pixels = matplotlib.image.imread(folder / "loss_curve.png")[..., :3]
     assert min(pixels.shape[:2]) > 400
     blue = (abs(pixels - [0, 0x72 / 255, 0xB2 / 255]) < 0.1).all(axis=-1)  # of the training loss
     red = (abs(pixels - [0xD5 / 255, 0x5E / 255, 0]) < 0.1).all(axis=-1)  # of the test loss
-    assert blue.sum() > 500
-    assert red.sum() > 200
-
-
-def test_the_checkpoint_has_the_accuracy_that_was_printed(finished, data_dir):
-    folder, done = finished
+    assert (blue.sum() > 500, red.sum() > 200) == (True, True)
     network = ThreeLayerNet()
-    checkpoint = load_checkpoint(folder / "checkpoint.pt", network)
-    assert (checkpoint["epoch"], checkpoint["step"]) == (2, 0)
+    load_checkpoint(folder / "checkpoint.pt", network)
+    assert place(folder) == (2, 0)
     _, accuracy = evaluate(network, make_loaders(data_dir=data_dir).test)
     assert accuracy > 0.85
-    assert "2 epochs in " in done.stdout
-    assert f"; accuracy on the test set {accuracy:.2%}\n" in done.stdout
+    assert f"; accuracy on the test set {accuracy:.2%}\n" in done.stdout.partition("2 epochs in ")[2]
 
 
-def test_a_validation_split_opens_the_test_set_once(start, data_dir, tmp_path):
-    """And the lines are on the pipe while the run goes on; and the other optimizer."""
-    arguments = (*QUICK, "--optimizer", "adam", "--epochs", 1, "--data-dir", data_dir)
-    process = start("train", *arguments, "--run-dir", "here")
-    output = ""
-    while "epoch 0: validation" not in output:
-        output += process.stdout.readline()
-    assert not (tmp_path / "here" / "loss_curve.png").exists(), "the lines came late"
-    rest, errors = process.communicate(timeout=90)
-    assert (process.returncode, errors) == (0, "")
-    assert "adam, learning rate 0.001\n" in output
-    assert "10,000 training images, 1 epoch, batches of 32" in output
-    assert "test" not in (output + rest).replace("accuracy on the test set", "", 1)
+def test_a_validation_split_opens_the_test_set_once(programs, tmp_path):
+    """And the lines are there while the run goes on; and the other optimizer."""
+    run = programs.command("train", *QUICK, "--optimizer", "adam", "--run-dir", "here", pause=0.03)
+    run.wait_for(lambda: "epoch 0: validation" in run.stdout)
+    assert not (tmp_path / "here" / "loss_curve.png").exists(), "the line came late"
+    run.wait()
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "adam, learning rate 0.001\n" in run.stdout
+    assert "1,000 training images, 2 epochs, batches of 32" in run.stdout
+    assert "test" not in run.stdout.replace("accuracy on the test set", "", 1)
     *found, last = rows(tmp_path / "here")
     assert not any(row["test_loss"] or row["test_accuracy"] for row in found)
-    assert [row["epoch"] for row in found if row["validation_accuracy"]] == ["0", "1"]
+    assert [row["epoch"] for row in found if row["validation_accuracy"]] == ["0", "1", "2"]
     assert last["validation_loss"] == last["train_loss"] == ""
-    assert (last["epoch"], last["step"], last["images_seen"]) == ("1", str(BATCHES), "10000")
-    assert f"accuracy on the test set {float(last['test_accuracy']):.2%}" in rest
+    assert (last["epoch"], last["step"], last["images_seen"]) == ("2", str(2 * BATCHES), "2000")
+    assert f"accuracy on the test set {float(last['test_accuracy']):.2%}" in run.stdout
 
 
 @pytest.mark.parametrize(
     ("network", "optimizer", "parameters"),
-    [("WideNet", "sgd", "1,199,882"), ("ConvNet", "adam", "1,007,590"), ("FastNet", "sgd", "18,426")],
+    [
+        *[("Net", "sgd", "21,840"), ("WideNet", "sgd", "1,199,882")],
+        *[("ConvNet", "adam", "1,007,590"), ("FastNet", "sgd", "18,426")],
+    ],
 )
-def test_each_network_starts(start, data_dir, tmp_path, network, optimizer, parameters):
+def test_each_network_starts(programs, network, optimizer, parameters):
     arguments = ("--network", network, "--optimizer", optimizer, "--batch-size", 60_000)
-    process = start("train", *arguments, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
-    assert process.stdout.readline().startswith(f"{network}, {parameters} parameters, on ")
-    assert f"batches of 60000; {optimizer}, " in process.stdout.readline()
+    run = programs.command("train", *arguments, "--run-dir", "run")
+    run.wait_for(lambda: run.stdout.count("\n") > 1)
+    assert run.stdout.startswith(f"{network}, {parameters} parameters, on ")
+    assert f"batches of 60000; {optimizer}, " in run.stdout
 
 
-def test_an_existing_run_is_refused(command, finished):
-    folder, _ = finished
-    before = state(folder)
-    one_line(
-        command("train", "--run-dir", folder, seconds=20), 2, "argument --run-dir", str(folder), "--resume"
-    )
-    assert state(folder) == before
-
-
-def test_a_folder_with_anything_in_it_is_refused(command, tmp_path):
+def test_what_a_folder_may_not_hold(here, finished, tmp_path):
+    before = state(finished[0])
+    one_line(here("train", "--run-dir", finished[0]), 2, "argument --run-dir", "go on with it by --resume")
+    assert state(finished[0]) == before
     (tmp_path / "thesis.txt").write_text("chapter 1", encoding="utf-8")
-    one_line(command("train", "--run-dir", tmp_path, seconds=20), 2, "argument --run-dir", "exists")
-    one_line(command("train", "--run-dir", tmp_path / "thesis.txt"), 2, "argument --run-dir", "is a file")
+    line = one_line(here("train", "--run-dir", tmp_path), 2, "argument --run-dir", "holds other files")
+    assert "--resume" not in line
+    one_line(here("train", "--run-dir", tmp_path / "thesis.txt"), 2, "argument --run-dir", "is a file")
+    one_line(here("train", "--run-dir", ".", "--resume"), 1, "config.json is missing")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_an_empty_folder_is_free_and_belongs_to_one_process(command, start, data_dir, tmp_path):
+def test_an_empty_folder_is_free_and_belongs_to_one_process(command, here, programs, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
-    first = start("train", "--data-dir", data_dir, "--run-dir", folder)
-    wait_for((folder / "metrics.csv").exists, first)
-    one_line(command("train", "--run-dir", folder, seconds=20), 2, "argument --run-dir")
+    first = programs.command("train", "--run-dir", folder, pause=0.05)
+    first.wait_for((folder / "metrics.csv").exists)
+    one_line(here("train", "--run-dir", folder), 2, "argument --run-dir", str(folder), "--resume")
     second = command("train", "--run-dir", folder, "--resume")
     one_line(second, 1, str(folder), "another process is training in it")
-    assert first.poll() is None
+    assert first.returncode is None
 
 
-def test_of_two_that_start_at_once_one_trains(start, data_dir, tmp_path):
-    arguments = ("train", *QUICK, "--epochs", 1, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
-    both = [start(*arguments), start(*arguments)]
-    ends = [(process.communicate(timeout=90), process.returncode) for process in both]
-    refused = [(errors, status) for (_, errors), status in ends if status != 0]
-    assert len(refused) == 1, ends
-    ((errors, status),) = refused
-    assert status in (1, 2)
-    assert len(errors.splitlines()) == 1
-    assert [row["epoch"] for row in rows(tmp_path / "run") if row["validation_loss"]] == ["0", "1"]
+def test_of_two_that_start_at_once_one_trains(programs, tmp_path):
+    both = [programs.command("train", *QUICK, "--run-dir", "run") for _ in range(2)]
+    one, other = sorted(both, key=lambda process: process.wait().returncode)
+    assert one.returncode == 0
+    one_line(other, other.returncode, "run")
+    assert other.returncode in (1, 2)
+    assert [row["epoch"] for row in rows(tmp_path / "run") if row["validation_loss"]] == ["0", "1", "2"]
 
 
-def test_a_folder_that_cannot_be_made(command, data_dir, tmp_path):
+def test_a_folder_that_cannot_be_made(command, tmp_path):
     (tmp_path / "file").touch()
     folder = tmp_path / "file" / "run"
-    done = command("train", "--data-dir", data_dir, "--run-dir", folder)
-    one_line(done, 1, str(folder), "cannot be used")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
-def test_a_full_disk_ends_with_one_line(environment, data_dir, tmp_path):
-    import resource
-
-    done = subprocess.run(
-        [sys.executable, "-m", "mnist_helpers", "train", *map(str, QUICK), "--run-dir", "run"],
-        env={**environment, "MNIST_DATA_DIR": str(data_dir)},
-        cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
-    one_line(done, 1, "checkpoint.pt: not saved")
-    assert {path.name for path in (tmp_path / "run").iterdir()} <= {
-        *("config.json", "stdout.log", "metrics.csv", ".lock")
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        *((("--lr", value), "--lr") for value in ("0", "-1", "nan", "inf", "abc", "")),
-        *((("--epochs", value), "--epochs") for value in ("0", "2.5", "-3")),
-        (("--batch-size", "0"), "--batch-size"),
-        (("--test-batch-size", "0"), "--test-batch-size"),
-        *((("--validation-size", value), "--validation-size") for value in ("60000", "-1")),
-        *((("--momentum", value), "--momentum") for value in ("1", "-0.1", "nan")),
-        (("--optimizer", "adam", "--momentum", "0.5"), "--momentum"),
-        (("--network", "Foo"), "--network"),
-        (("--optimizer", "rmsprop"), "--optimizer"),
-        *((("--seed", value), "--seed") for value in ("-1", "2147483648")),
-        (("--log-interval", "0"), "--log-interval"),
-        (("--checkpoint-every", "-1"), "--checkpoint-every"),
-        (("--learning-rate", "0.1"), "--learning-rate"),
-        (("--epoch", "3"), "--epoch"),
-        (("--run-dir",), "--run-dir"),
-        (("--resume",), "--resume"),
-    ],
-)
-def test_a_wrong_argument_is_named(command, tmp_path, arguments, named):
-    done = command("train", *arguments, cwd=tmp_path, seconds=20)
-    one_line(done, 2, f" {named}")
-    assert done.stdout == ""
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_device_that_is_not_there_is_named(command, tmp_path):
-    one_line(command("train", "--device", "gpu", cwd=tmp_path), 2, "argument --device", "'gpu'", "cpu")
-    assert list(tmp_path.iterdir()) == []
+    one_line(command("train", "--run-dir", folder), 1, str(folder), "cannot be used")
 
 
 def test_without_data_no_folder_is_left(command, tmp_path):
     arguments = ("--data-dir", tmp_path / "no data", "--run-dir", tmp_path / "run")
-    done = command("train", *arguments, cwd=tmp_path, **NO_NETWORK)
+    done = command("train", *arguments, cwd=tmp_path, variables=NO_NETWORK)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "train-images-idx3-ubyte" in done.stderr
@@ -263,8 +195,34 @@ def test_without_data_no_folder_is_left(command, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def on_terminal(start, *arguments, key=None, after=b"") -> tuple[bytes, int]:
-    """Run on a terminal 80 columns wide, press ``key`` once it shows ``after``; return all it showed."""
+@not_on_windows
+def test_a_full_disk_ends_with_one_line(command, tmp_path):
+    """Which is in the log, too."""
+    folder = tmp_path / "run"
+    line = one_line(
+        command("train", *QUICK, "--run-dir", folder, file_size=100_000), 1, "checkpoint.pt: not saved"
+    )
+    assert {path.name for path in folder.iterdir()} == {"config.json", "stdout.log", "metrics.csv", ".lock"}
+    assert log(folder).endswith(f"ended by CheckpointError: {line}\n")
+
+
+def test_a_loss_that_is_not_finite(command, tmp_path):
+    """The reason and the curve are kept, and the command that the message names goes on."""
+    folder = tmp_path / "a run"
+    done = command("train", *DROPOUT, "--lr", 1e30, "--run-dir", folder)
+    line = one_line(done, 1, "epoch 1, batch ", "the training loss is not finite")
+    assert f"python -m mnist_helpers train --run-dir '{folder}' --resume --lr 1e+29" in line
+    assert log(folder).endswith(f"ended by NotFiniteLoss: {line}\n")
+    assert {path.name for path in folder.iterdir()} - {".lock"} == FILES
+    assert place(folder) == (0, 0)
+    done = command("train", "--run-dir", folder, "--resume", "--lr", 0.01)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "note: learning rate 1e+30 until here, 0.01 from here on\n" in log(folder)
+    assert config(folder)["settings"]["lr"] == 0.01
+
+
+def on_terminal(programs, *arguments, key, after: bytes, times: int) -> tuple[bytes, int]:
+    """Run on a terminal 80 columns wide, press ``key`` when it has shown ``after`` so often; return all."""
     import fcntl
     import pty
     import termios
@@ -274,80 +232,58 @@ def on_terminal(start, *arguments, key=None, after=b"") -> tuple[bytes, int]:
     # A process group of its own whose terminal this is, so that Ctrl-C reaches it as it does a reader's.
     code = "import os, sys, fcntl, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     code += "os.execv(sys.executable, [sys.executable, '-m', 'mnist_helpers', *sys.argv[1:]])"
-    process = start(*arguments, code=("-c", code), stdin=inside, stdout=inside, stderr=inside)
+    pipes = {"stdin": inside, "stdout": inside, "stderr": inside}
+    process = programs.spawn((COMMAND[0], "-c", code), *arguments, **pipes)
     os.close(inside)
     shown = b""
     try:
         while piece := os.read(terminal, 4096):
             shown += piece
-            if key and after in shown:
+            if key and shown.count(after) == times:
                 os.write(terminal, key)
                 key = None
     except OSError:  # Linux's way of saying that nobody has the terminal open any more
         pass
     os.close(terminal)
-    return shown, process.wait(timeout=30)
+    return shown, process.wait(30).returncode
 
 
 @not_on_windows
-def test_on_a_terminal_there_is_a_bar_that_ctrl_c_clears(start, data_dir, tmp_path):
-    arguments = ("train", *QUICK, "--data-dir", data_dir, "--run-dir", "run")
-    shown, status = on_terminal(start, *arguments, key=b"\x03", after=b"\repoch 2:  ")
+def test_on_a_terminal_there_is_a_bar_that_ctrl_c_clears(programs, tmp_path):
+    arguments = ("train", *QUICK[:-1], 7, "--validation-size", 50_000, "--epochs", 9, "--run-dir", "run")
+    shown, status = on_terminal(programs, *arguments, key=b"\x03", after=b"| 0/313 [", times=2)
     assert status == 130
-    assert b"| 0/313 [" in shown
     assert b"\r\nepoch 0: validation loss" in shown
-    assert b", batch 30 of 313:" not in shown
+    assert b", batch 31 of 313:" not in shown
     end = shown.rpartition(b"\r")[0].rpartition(b"Stopped after 1 epoch")[0]
     assert end.endswith(b" \r"), "the message must begin where the bar was"
-    log = (tmp_path / "run" / "stdout.log").read_bytes()
-    assert b"\r" not in log
-    assert b"epoch 1, batch 70 of 313: training loss" in log
-    assert log.endswith(b"python -m mnist_helpers train --run-dir run --resume\n")
+    written = (tmp_path / "run" / "stdout.log").read_bytes()
+    assert b"\r" not in written
+    assert b"epoch 1, batch 62 of 313: training loss" in written
+    assert written.endswith(b"python -m mnist_helpers train --run-dir run --resume\n")
 
 
 @not_on_windows
-def test_a_reader_that_ends_does_not_end_the_run(start, data_dir, tmp_path):
+def test_a_reader_that_ends_does_not_end_the_run(programs, tmp_path):
     """``train | tee log`` and Ctrl-C: both get the signal, and tee is gone first."""
-    process = start("train", *QUICK, "--data-dir", data_dir, "--run-dir", "run", stderr=subprocess.PIPE)
-    wait_for((tmp_path / "run" / "metrics.csv").exists, process)
-    process.stdout.close()
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    process.stdout = None
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "")
-    assert "--run-dir run --resume\n" in (tmp_path / "run" / "stdout.log").read_text(encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    run = programs.command("train", *QUICK, "--run-dir", "run", stdout=tmp_path / "pipe", pause=0.05)
+    os.close(os.open(tmp_path / "pipe", os.O_RDONLY))
+    run.wait_for(lambda: count_rows(tmp_path / "run") > 5)
+    run.send_signal(signal.SIGINT)
+    run.wait()
+    assert (run.returncode, run.stderr) == (130, "")
+    assert "--run-dir run --resume\n" in log(tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", [None, "check", "fetch", "train", "evaluate", "predict"])
-def test_help_needs_no_torch(command, tmp_path, name):
+def test_help_and_a_mistake_need_no_torch(programs, env, tmp_path):
     for package in ("torch", "torchvision", "matplotlib", "numpy"):
         (tmp_path / f"{package}.py").write_text("raise SystemExit('too early')\n", encoding="utf-8")
-    paths = [str(tmp_path), os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[2])]
-    done = command(*([name] if name else []), "--help", PYTHONPATH=os.pathsep.join(filter(None, paths)))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("usage: python -m mnist_helpers " + (name or ""))
-
-
-def test_a_run_without_its_config_is_none(command, tmp_path):
-    (tmp_path / "metrics.csv").touch()
-    done = command("train", "--run-dir", tmp_path, "--resume")
-    one_line(done, 1, str(tmp_path), "config.json is missing")
-
-
-def test_metrics_take_back_what_a_resume_writes_again(tmp_path):
-    metrics = Metrics(tmp_path / "metrics.csv", DataLoader(range(95), batch_size=10))
-    metrics.cut(0, 0, without_test=False)  # as each run begins: this writes the header
-    metrics.log({"test/loss": 2.3, "test/accuracy": 0.1}, step=0)
-    for step in (0, 5, 10, 15):  # an epoch has 10 batches, the last of 5 images
-        metrics.log({"train/loss": 2.0}, step=step)
-        if step == 5:
-            metrics.log({"test/loss": 1.9, "test/accuracy": 0.4}, step=10)
-    text = metrics.path.read_text(encoding="utf-8")
-    header, zero, *_ = text.splitlines(keepends=True)
-    assert ",10,95,,,,1.900000,0.400000," in text
-    for step, evaluations, count in [(15, 2, 5), (11, 2, 5), (10, 2, 4), (10, 1, 3), (5, 1, 2), (0, 0, 0)]:
-        metrics.path.write_text(text + "1,5,50,2.00", encoding="utf-8")
-        metrics.cut(step, evaluations, without_test=False)
-        assert len(rows(tmp_path)) == count
-        assert metrics.path.read_text(encoding="utf-8").startswith(header + (zero if evaluations else ""))
+    env = {**env, "PYTHONPATH": os.pathsep.join([str(tmp_path), env["PYTHONPATH"]])}
+    names = ("", "check", "fetch", "train", "evaluate", "predict")
+    started = [programs.spawn(COMMAND, *filter(None, [name, "--help"]), env=env) for name in names]
+    mistake = programs.spawn(COMMAND, "train", "--lr", 0, env=env)
+    for name, done in zip(names, started, strict=True):
+        assert (done.wait().returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: python -m mnist_helpers {name}")
+    one_line(mistake.wait(), 2, "argument --lr: 0 is not allowed; a number above 0")

@@ -1,11 +1,10 @@
 """``train`` by many processes: stopped, killed and resumed by another number of them, it ends as one."""
 
-import json
 import os
+import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,209 +13,161 @@ import torch
 
 from mnist_helpers.checkpoints import read_checkpoint
 
-from .runs import result, rows, state, wait_for_rows
-from .test_train_resume import assert_same
+from ..support.programs import flip_bit, torchrun
+from .runs import DROPOUT, QUICK, assert_same, config, count_rows, kill_at_random, log, place, rows, state
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
-SAVES = ("--log-interval", 5, "--checkpoint-every", 10, "--device", "cpu")
-# 5,000 images: 100 batches of 50. The network has dropout, so that the masks matter.
-DROPOUT = ("--network", "Net", "--validation-size", 55_000, "--batch-size", 50, "--epochs", 1, *SAVES)
-# 4,000 images: 200 batches of 20, twice. Nothing but the order of the images is random.
-NO_DROPOUT = (
-    "--network",
-    "ThreeLayerNet",
-    "--validation-size",
-    56_000,
-    "--batch-size",
-    20,
-    "--epochs",
-    2,
-    *SAVES,
-)
+SAVES = ("--epochs", 4, "--checkpoint-every", 7)
+RUNS = {"dropout": (*DROPOUT, *SAVES), "no dropout": (*QUICK, *SAVES)}  # 1,000 images: 8 x 4 batches and 8
 SECONDS = 15  # in which a run whose process was killed has ended; torchrun alone would wait for 30
+SEED = 6  # of the random moments
+
+
+@pytest.fixture(scope="module")
+def alone(command, tmp_path_factory) -> Path:
+    """The folder of a run without dropout by one process."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    assert command("train", *RUNS["no dropout"], "--run-dir", folder).returncode == 0
+    return folder
 
 
 @pytest.fixture
-def begin(start, data_dir):
-    """Start ``train`` by a number of processes, one without torchrun; what still runs is killed."""
-    started = []
+def train(programs):
+    """Train on two processes to the end; return what was printed."""
 
-    def run(number: int, *arguments) -> subprocess.Popen:
-        torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(number))
-        code = (*torchrun, "-m", "mnist_helpers") if number > 1 else ("-m", "mnist_helpers")
-        started.append(start("train", *arguments, code=code))
-        return started[-1]
-
-    yield run
-    for process in started:
-        for pid in workers(process) if process.poll() is None else ():
-            os.kill(pid, signal.SIGKILL)  # they would outlive torchrun, which ``start`` kills
-
-
-@pytest.fixture
-def train(begin):
-    """Train to the end; return what was printed."""
-
-    def run(number: int, *arguments) -> str:
-        process = begin(number, *arguments)
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        assert "Traceback" not in errors
-        return output
+    def run(*arguments) -> str:
+        first, second = programs.ranks(2, "train", *arguments)
+        assert (first.wait().returncode, second.wait().returncode) == (0, 0), first.stderr + second.stderr
+        assert (first.stderr, second.stderr, second.stdout) == ("", "", "")
+        return first.stdout
 
     return run
 
 
-@pytest.fixture(scope="module")
-def alone(command, data_dir, tmp_path_factory) -> Path:
-    """The folder of a run of NO_DROPOUT by one process."""
-    folder = tmp_path_factory.mktemp("alone") / "run"
-    done = command("train", *NO_DROPOUT, "--data-dir", data_dir, "--run-dir", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def workers(process) -> list[int]:
-    """The processes that torchrun started, in their order."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    pairs = [map(int, line.split()) for line in listed.stdout.splitlines()]
-    return sorted(pid for pid, parent in pairs if parent == process.pid)
-
-
-def position(folder: Path) -> tuple[int, int]:
-    checkpoint = read_checkpoint(folder / "checkpoint.pt")
-    return checkpoint["epoch"], checkpoint["step"]
-
-
-def test_two_processes_stopped_in_every_way_end_as_if_never_stopped(begin, train, data_dir, tmp_path):
+def test_two_processes_killed_and_stopped_end_as_if_never_stopped(programs, train, tmp_path):
     """To the bit, with dropout; and nothing that one process writes is there twice."""
-    settings = (*DROPOUT, "--data-dir", data_dir, "--run-dir")
-    output = train(2, *settings, tmp_path / "whole")
-    assert (tmp_path / "whole" / "stdout.log").read_text(encoding="utf-8") == output
+    output = train(*RUNS["dropout"], "--run-dir", tmp_path / "whole")
+    assert log(tmp_path / "whole") == output
     assert "on 2 processes, each on cpu with 1 thread; seed 1" in output
     lines = output.splitlines()
     assert len(set(lines)) == len(lines), "each line is there once"
     keys = [(row["epoch"], row["step"], bool(row["train_loss"])) for row in rows(tmp_path / "whole")]
-    assert len(keys) == 20 + 2 + 1
+    assert len(keys) == 4 * 32 + 5 + 1
     assert len(set(keys)) == len(keys) - 1, "a row a batch or evaluation, and the test set's at the end"
 
-    folder = tmp_path / "a run"
-    process = begin(2, *settings, folder)
-    wait_for_rows(folder, 5, process)
-    killed = time.monotonic()
-    os.kill(workers(process)[1], signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert time.monotonic() - killed < SECONDS
-    assert process.returncode != 0
-    said = (
-        f"another process of this run has ended; {folder}/checkpoint.pt holds the run up to its last saving: "
-    )
-    assert errors.count(said + "go on with --resume") == 1
-    assert "RuntimeError" not in errors
-    assert position(folder) in {(0, step) for step in range(10, 100, 10)}
-
-    process = begin(2, "--run-dir", folder, "--resume")
-    wait_for_rows(folder, 9, process)
-    for pid in [*workers(process), process.pid]:
-        os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-    process = begin(2, "--run-dir", folder, "--resume")
-    wait_for_rows(folder, 12, process)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "--nproc-per-node 2 -m mnist_helpers train --run-dir '" in output.splitlines()[-1]
-    epochs, batches = map(int, re.search(r"Stopped after (\d+) epochs? and (\d+) batch", output).groups())
-    assert (epochs, batches) == position(folder)
-
-    assert f"resumed after {epochs} epoch" in train(2, "--run-dir", folder, "--resume")
+    folder, drawn, arguments = tmp_path / "a run", random.Random(SEED), RUNS["dropout"]
+    for _ in range(3):
+        started = programs.ranks(2, "train", *arguments, "--run-dir", folder, pause=0.01)
+        kill_at_random(started, folder, drawn)
+        arguments = ("--resume",)
+    started = programs.ranks(2, "train", "--resume", "--run-dir", folder, pause=0.02)
+    started[0].wait_for(lambda: count_rows(folder) > 60)
+    started[1].send_signal(signal.SIGINT)
+    assert [each.wait().returncode for each in started] == [130, 130]
+    stopped = re.search(r"Stopped (after (\d+) epochs? and (\d+) batch)", started[0].stdout)
+    assert place(folder) == (int(stopped[2]), 32 * int(stopped[3]))
+    assert f"resumed {stopped[1]}" in train("--run-dir", folder, "--resume")
     assert_same(folder, tmp_path / "whole")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    assert [part["processes"] for part in (config["started"], *config["resumed"])] == [2] * 4
+    told = config(folder)
+    assert [part["processes"] for part in (told["started"], *told["resumed"])] == [2] * 5
 
 
-def test_a_run_changes_hands_between_two_processes_and_one(begin, train, alone, data_dir, tmp_path):
+def test_torchrun_and_a_process_that_is_lost(programs, tmp_path):
+    """All ends soon, and Ctrl-C reaches both: all by torchrun, on all images."""
+    folder, settings = tmp_path / "a run", (*DROPOUT, "--validation-size", 1000, "--checkpoint-every", 10)
+    run = programs.spawn(torchrun(2), "train", *settings, "--run-dir", folder)
+    run.wait_for(lambda: count_rows(folder) > 15)
+    killed = time.monotonic()
+    os.kill(run.children()[1], signal.SIGKILL)
+    assert run.wait().returncode != 0
+    assert time.monotonic() - killed < SECONDS
+    said = f"another process of this run has ended; {folder}/checkpoint.pt holds the run as it was last saved"
+    assert run.stderr.count(f"{said}: go on with --resume") == 1
+    assert "RuntimeError" not in run.stderr
+    assert log(folder).count("ended by LostProcess: another process of this run has ended") == 1
+    assert place(folder)[1] % 320 == 0 < place(folder)[1]
+
+    run = programs.spawn(torchrun(2), "train", "--run-dir", folder, "--resume")
+    run.wait_for(lambda: "resumed after" in run.stdout and count_rows(folder) > 25)
+    run.send_signal(signal.SIGINT)
+    assert run.wait().returncode != 0
+    assert "Stopped after 0 epochs and " in run.stdout
+    printed = f"torchrun --standalone --nproc-per-node 2 -m mnist_helpers train --run-dir '{folder}' --resume"
+    assert run.stdout.splitlines()[-1] == printed
+
+
+def test_a_run_changes_hands_between_two_processes_and_one(programs, train, alone, tmp_path):
     """Each time in the middle of an epoch; without dropout the result is that of one, but for rounding."""
-    folder = tmp_path / "run"
-    first = (*NO_DROPOUT, "--data-dir", data_dir, "--run-dir", folder)
-    for number, arguments, until in [(2, first, 5), (1, ("--run-dir", folder, "--resume"), 45)]:
-        process = begin(number, *arguments)
-        wait_for_rows(folder, until, process)
+    folder, arguments = tmp_path / "run", RUNS["no dropout"]
+    for world, until in ((2, 5), (1, 70)):
+        started = programs.ranks(world, "train", *arguments, "--run-dir", folder, pause=0.01)
+        started[0].wait_for(lambda until=until: count_rows(folder) >= until)
         # To the second process alone: the first hears of it from the second, and both stop after one batch.
-        os.kill(process.pid if number == 1 else workers(process)[1], signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
-        assert "Stopped after " in output
-        assert process.returncode == (1 if number == 2 else 143)  # torchrun has one status for all failures
-        assert 0 < position(folder)[1] < 200
+        started[-1].send_signal(signal.SIGTERM)
+        assert [each.wait().returncode for each in started] == [143] * world
+        assert "Stopped after " in started[0].stdout
+        assert 0 < place(folder)[1] < 1000
         others = read_checkpoint(folder / "checkpoint.pt")["random"].get("others", [])
-        assert len(others) == number - 1
-    output = train(2, "--run-dir", folder, "--resume")
+        assert len(others) == world - 1
+        arguments = ("--resume",)
+    output = train("--run-dir", folder, "--resume")
     assert "note: processes 1 then, 2 now; dropout masks differ from here on" in output
-    assert "note: processes 2 then, 1 now" in (folder / "stdout.log").read_text(encoding="utf-8")
-    here, there = result(folder), result(alone)
-    for name, weights in there["checkpoint"]["model"].items():
-        torch.testing.assert_close(here["checkpoint"]["model"][name], weights, rtol=0, atol=1e-5)
-    for row, expected in zip(here["metrics"], there["metrics"], strict=True):
-        assert (row["epoch"], row["step"], row["images_seen"]) == tuple(
-            expected[name] for name in ("epoch", "step", "images_seen")
-        )
-        if expected["validation_loss"]:
-            assert float(row["validation_loss"]) == pytest.approx(
-                float(expected["validation_loss"]), abs=1e-5
-            )
+    assert "note: processes 2 then, 1 now" in log(folder)
+    here, there = (read_checkpoint(each / "checkpoint.pt")["model"] for each in (folder, alone))
+    for name, weights in there.items():
+        torch.testing.assert_close(here[name], weights, rtol=0, atol=1e-5)
+    for row, expected in zip(rows(folder), rows(alone), strict=True):
+        for name in ("epoch", "step", "images_seen"):
+            assert row[name] == expected[name]
+        for name in ("validation_loss", "test_loss"):
+            assert float(row[name] or 0) == pytest.approx(float(expected[name] or 0), abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("number", "arguments", "status", "text"),
-    [
-        (2, ("--lr", "fast"), 2, "argument --lr: fast is not allowed; a number above 0"),
-        (3, ("--batch-size", 64), 2, "argument --batch-size: batch_size is 64; for 3 processes it has to be"),
-        (
-            2,
-            ("--run-dir", "empty", "--resume"),
-            1,
-            "empty: there is no run to resume (config.json is missing)",
-        ),
-    ],
-)
-def test_an_error_of_all_is_said_once(begin, tmp_path, number, arguments, status, text):
-    process = begin(number, *arguments)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (1, "")  # torchrun's own
-    assert errors.count(text) == 1
-    assert not re.search(r"^process \d", errors, re.MULTILINE)
-    assert f"exitcode  : {status} " in errors
-    assert "mnist_helpers/" not in errors, "no traceback of ours"
+def error_of_all(programs, world, status, *arguments) -> str:
+    """Return the line with which a run ends: the first process says it, the others wait for torchrun."""
+    first, *others = programs.ranks(world, *arguments)
+    assert first.wait().returncode == status
+    for other in others:
+        other.send_signal(signal.SIGTERM)
+        assert (other.wait().returncode, other.stdout, other.stderr) == (-signal.SIGTERM, "", "")
+    (line,) = first.stderr.splitlines()
+    return line
+
+
+def test_an_error_of_all_is_said_once(programs, alone, tmp_path):
+    line = error_of_all(programs, 3, 2, "train", "--batch-size", 64, "--device", "cpu")
+    assert "argument --batch-size: batch_size is 64; for 3 processes it has to be divisible by 3" in line
+    line = error_of_all(programs, 2, 1, "train", "--run-dir", "run", "--resume")
+    assert line == "run: there is no run to resume (config.json is missing)"
+    line = error_of_all(programs, 2, 2, "check")
+    assert "check: is for one process; leave out torchrun" in line
+    assert list(tmp_path.iterdir()) == []
+
+    line = error_of_all(programs, 2, 1, "train", *QUICK, "--lr", 1e30, "--run-dir", "run")
+    assert "--nproc-per-node 2 -m mnist_helpers train --run-dir run --resume --lr 1e+29" in line
+    assert log(tmp_path / "run").endswith(f"ended by NotFiniteLoss: {line}\n")
+
+    folder = shutil.copytree(alone, tmp_path / "damaged")
+    flip_bit(folder / "checkpoint.pt")
+    before = state(folder)
+    line = error_of_all(programs, 2, 1, "train", "--run-dir", folder, "--resume")
+    assert f"{folder}/checkpoint.pt: damaged (a checksum in it is wrong)" in line
+    for name in ("checkpoint.pt", "metrics.csv"):
+        assert state(folder)[name] == before[name]
+
+
+def test_torchrun_says_an_error_once(programs, tmp_path):
+    run = programs.spawn(torchrun(2), "train", "--lr", "fast").wait()
+    assert (run.returncode, run.stdout) == (1, "")  # torchrun's own
+    assert run.stderr.count("argument --lr: fast is not allowed; a number above 0") == 1
+    assert not re.search(r"^process \d", run.stderr, re.MULTILINE)
+    assert "exitcode  : 2 " in run.stderr
+    assert "mnist_helpers/" not in run.stderr, "no traceback of ours"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_checkpoint_changes_nothing(begin, alone, tmp_path):
-    """Every process reads it, and one of them says what is wrong with it."""
-    folder = shutil.copytree(alone, tmp_path / "run")
-    content = bytearray((folder / "checkpoint.pt").read_bytes())
-    content[len(content) // 2] ^= 4
-    (folder / "checkpoint.pt").write_bytes(content)
-    before = state(folder)
-    process = begin(2, "--run-dir", folder, "--resume")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert errors.count(f"{folder}/checkpoint.pt: damaged (a checksum in it is wrong)") == 1
-    assert state(folder) == before
-
-
-def test_other_commands_are_for_one_process(start):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mnist_helpers")
-    process = start("check", code=torchrun)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert errors.count("check: is for one process; leave out torchrun") == 1
-
-
-def test_one_process_under_torchrun_is_one_without(start, alone, data_dir, tmp_path):
-    settings = (*NO_DROPOUT, "--data-dir", data_dir, "--run-dir")
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1", "-m", "mnist_helpers")
-    process = start("train", *settings, tmp_path / "with", code=torchrun)
-    assert process.wait(timeout=60) == 0
+def test_one_process_under_torchrun_is_one_without(programs, alone, tmp_path):
+    (run,) = programs.ranks(1, "train", *RUNS["no dropout"], "--run-dir", "with")
+    assert run.wait().returncode == 0
     assert_same(tmp_path / "with", alone)

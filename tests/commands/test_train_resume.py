@@ -1,273 +1,245 @@
 """``train --resume``: a run that was stopped, however that came, ends as one that never was."""
 
-import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from mnist_helpers import make_loaders
+from mnist_helpers.__main__ import main
 from mnist_helpers.checkpoints import read_checkpoint
-from mnist_helpers.commands.run_folder import Metrics, RunError
 
-from ..package.runs import same
-from ..package.test_command_line import NO_NETWORK
-from .runs import BATCHES, QUICK, one_line, result, rows, state, wait_for, wait_for_rows
+from ..support.programs import NO_NETWORK, command_line, flip_bit
+from . import runs
+from .runs import BATCHES, DROPOUT, QUICK, assert_same, count_rows, kill_at_random, log, one_line, place
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
-EPOCHS = ("--epochs", 2, "--log-interval", 7)
-# A kill finds the row of a batch in metrics.csv whose step no checkpoint has: every other row is one.
-SAVES = ("--epochs", 1, "--log-interval", 10, "--checkpoint-every", 20)
 RUNS = {
-    "dropout": ("--network", "Net", *QUICK[2:], *SAVES),
-    "Adam": (*QUICK, "--optimizer", "adam", *EPOCHS),
-    "no split": ("--network", "ThreeLayerNet", "--batch-size", 1100, "--device", "cpu", *EPOCHS),
+    "dropout": (*DROPOUT, "--epochs", 4, "--checkpoint-every", 7),
+    "Adam": (*QUICK, "--optimizer", "adam"),
+    "no split": ("--network", "ThreeLayerNet", "--batch-size", 50, "--device", "cpu", "--epochs", 2),
 }
-ROWS = {"dropout": 32, "Adam": 2 * 45}  # of metrics.csv, without those of the evaluations
-NO_SPLIT_BATCHES = 55
-
-# Runs the command line, and kills it with no warning before or after its n-th save.
-KILLED = """
-import os, signal, sys
-from mnist_helpers.__main__ import main
-from mnist_helpers import resuming
-number, after = int(sys.argv[1]), sys.argv[2] == "after"
-save, done = resuming.save_checkpoint, []
-def save_or_die(*arguments, **more):
-    done.append(1)
-    if after:
-        save(*arguments, **more)
-    if len(done) == number:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if not after:
-        save(*arguments, **more)
-resuming.save_checkpoint = save_or_die
-sys.exit(main(sys.argv[3:]))
-"""
+SEED = 6  # of the random moments
 
 
 @pytest.fixture(scope="module")
-def unbroken(command, data_dir, tmp_path_factory):
+def unbroken(command, tmp_path_factory):
     """Give the folder of a run of RUNS that was never stopped."""
     folders = {}
 
     def give(name: str) -> Path:
         if name not in folders:
-            folder = tmp_path_factory.mktemp("unbroken") / "run"
-            done = command("train", *RUNS[name], "--data-dir", data_dir, "--run-dir", folder)
+            folders[name] = tmp_path_factory.mktemp("unbroken") / "run"
+            done = command("train", *RUNS[name], "--run-dir", folders[name])
             assert done.returncode == 0, done.stderr
-            folders[name] = folder
         return folders[name]
 
     return give
 
 
-@pytest.fixture
-def begin(start, data_dir, tmp_path):
-    """Start a run of RUNS in a folder whose name needs quotes; return the process and the folder."""
-
-    def run(name: str):
-        process = start("train", *RUNS[name], "--data-dir", data_dir, "--run-dir", "a run")
-        return process, tmp_path / "a run"
-
-    return run
+@pytest.fixture(scope="module")
+def stopped(command, tmp_path_factory) -> Path:
+    """The folder of a run that was killed with one epoch in its checkpoint and two in its table."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    done = command(3, "before", "train", *RUNS["Adam"], "--run-dir", folder, function=killed_at_save)
+    assert done.returncode == -signal.SIGKILL
+    return folder
 
 
-def random_rows(first: int, last: int) -> int:
-    """After how many rows of metrics.csv a run is stopped. Printed, so that a failure can be repeated."""
-    number = random.randint(first, last)
-    print(f"stopped after {number} rows")
-    return number
-
-
-def assert_same(folder: Path, other: Path) -> None:
-    one, two = result(folder), result(other)
-    assert one["metrics"] == two["metrics"]
-    for part in one["checkpoint"]:
-        assert same(one["checkpoint"][part], two["checkpoint"][part]), part
-    seconds = [float(row["seconds"]) for row in rows(folder)]
-    assert seconds == sorted(seconds)
-
-
-def resume(command, folder: Path, *arguments):
+def resume(command, folder: Path, *arguments) -> str:
     done = command("train", "--run-dir", folder, "--resume", *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout
 
 
+def killed_at_save(number, moment, *arguments) -> None:
+    """Run the command line, and kill it with no warning before or after its n-th save."""
+    from mnist_helpers.running import resuming
+
+    write, calls = resuming.write_state, []
+
+    def write_or_die(*state):
+        calls.append(1)
+        if moment == "after":
+            write(*state)
+        if len(calls) == int(number):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if moment == "before":
+            write(*state)
+
+    resuming.write_state = write_or_die
+    command_line(*arguments)
+
+
 @pytest.mark.parametrize(
     ("name", "number", "status"), [("dropout", signal.SIGINT, 130), ("Adam", signal.SIGTERM, 143)]
 )
-def test_a_signal_leaves_a_run_to_resume(begin, unbroken, environment, tmp_path, name, number, status):
-    expected = unbroken(name)
-    process, folder = begin(name)
-    wait_for_rows(folder, random_rows(2, ROWS[name] - 4), process)
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (status, "")
-    assert (folder / "stdout.log").read_text(encoding="utf-8") == output
-    *_, stopped, command = output.splitlines()
-    assert command == "python -m mnist_helpers train --run-dir 'a run' --resume"
-    checkpoint = read_checkpoint(folder / "checkpoint.pt")
-    epochs, batches = re.match(r"Stopped after (\d+) epochs? and (\d+) batch", stopped).groups()
-    assert (checkpoint["epoch"], checkpoint["step"]) == (int(epochs), int(batches))
+def test_a_signal_leaves_a_run_to_resume(programs, unbroken, command, tmp_path, name, number, status):
+    """At any moment, by the command that is printed; its folder needs quotes."""
+    run, folder = programs.command("train", *RUNS[name], "--run-dir", "a run", pause=0.02), tmp_path / "a run"
+    moment = random.randint(1, 2 * BATCHES - 14)
+    print(f"stopped after {moment} rows")
+    run.wait_for(lambda: count_rows(folder) >= moment)
+    run.send_signal(number)
+    run.wait()
+    assert (run.returncode, run.stderr) == (status, "")
+    assert log(folder) == run.stdout
+    *_, stopped, printed = run.stdout.splitlines()
+    assert printed == "python -m mnist_helpers train --run-dir 'a run' --resume"
+    epochs, batches = map(int, re.match(r"Stopped after (\d+) epochs? and (\d+) batch", stopped).groups())
+    assert place(folder) == (epochs, 32 * batches)
 
-    done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, timeout=90, check=False)
-    assert done.returncode == 0
-    assert_same(folder, expected)
-    log = (folder / "stdout.log").read_text(encoding="utf-8")
-    assert log.startswith(output)
-    assert stopped.replace("Stopped", "resumed").partition(";")[0] in log
-    assert len(json.loads((folder / "config.json").read_text(encoding="utf-8"))["resumed"]) == 1
-
-
-def test_a_run_killed_between_two_checkpoints(command, begin, unbroken):
-    expected = unbroken("dropout")
-    process, folder = begin("dropout")
-    wait_for_rows(folder, random_rows(5, ROWS["dropout"] - 4), process)
-    process.kill()
-    process.wait()
-    assert read_checkpoint(folder / "checkpoint.pt")["step"] in {*range(0, BATCHES, 20), BATCHES}
-    resume(command, folder)
-    assert_same(folder, expected)
+    done = command(*shlex.split(printed)[3:], cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same(folder, unbroken(name))
+    assert log(folder).startswith(run.stdout)
+    assert stopped.replace("Stopped", "resumed").partition(";")[0] in log(folder)
+    assert len(runs.config(folder)["resumed"]) == 1
 
 
-def test_a_run_killed_before_its_first_checkpoint_of_a_batch(command, begin, unbroken):
-    """And in the middle of a line. The checkpoint that is there is that of the beginning."""
-    expected = unbroken("Adam")
-    process, folder = begin("Adam")
-    wait_for_rows(folder, random_rows(1, 30), process)
-    process.kill()
-    process.wait()
-    there = read_checkpoint(folder / "checkpoint.pt")
-    assert (there["epoch"], there["step"]) == (0, 0)
-    with open(folder / "metrics.csv", "a", encoding="utf-8") as file:
-        file.write("1,310,99")
-    assert "resumed after" not in resume(command, folder)
-    assert_same(folder, expected)
-
-
-def test_a_run_killed_as_soon_as_it_has_a_folder(start, begin):
-    process, folder = begin("Adam")
-    wait_for((folder / "config.json").exists, process)
-    process.kill()
-    process.wait()
-    resumed = start("train", "--run-dir", folder, "--resume")
-    assert resumed.stdout.readline().startswith("ThreeLayerNet, 266,610 parameters, on ")
+def test_a_signal_in_the_last_batch_waits_for_the_evaluation(programs, tmp_path):
+    run = programs.command("train", *QUICK, "--run-dir", "run", pause=0.1)
+    run.wait_for(lambda: count_rows(tmp_path / "run") == BATCHES)  # an evaluation, all batches but one
+    run.send_signal(signal.SIGTERM)
+    assert run.wait().returncode == 143
+    assert "Stopped after 1 epoch and 0 batches; " in run.stdout
+    assert [row["epoch"] for row in runs.rows(tmp_path / "run") if row["validation_loss"]] == ["0", "1"]
+    assert place(tmp_path / "run") == (1, 0)
 
 
 @pytest.mark.parametrize(
-    ("number", "moment", "epoch", "step"),
+    ("number", "moment", "there"),
     [
-        # The first saving is that of the beginning.
-        (2, "after", 0, NO_SPLIT_BATCHES),  # all batches are done, the evaluation is not
-        (3, "before", 0, NO_SPLIT_BATCHES),  # the evaluation is in metrics.csv, and in no checkpoint
+        (1, "before", None),  # config.json is there, and no checkpoint
+        (1, "after", (0, 0)),
+        (2, "before", (0, 0)),  # the evaluation is in metrics.csv, and in no checkpoint
+        (2, "after", (1, 0)),  # the curve is not drawn
+        (3, "before", (1, 0)),
+        (3, "after", (2, 0)),
     ],
 )
-def test_a_run_killed_at_the_end_of_an_epoch(
-    command, start, unbroken, data_dir, tmp_path, number, moment, epoch, step
-):
+def test_a_run_killed_at_a_save(command, unbroken, tmp_path, number, moment, there):
     folder = tmp_path / "run"
-    arguments = ("train", *RUNS["no split"], "--data-dir", data_dir, "--run-dir", folder)
-    process = start(number, moment, *arguments, code=("-c", KILLED))
-    process.communicate(timeout=90)
-    assert process.returncode == -signal.SIGKILL
-    checkpoint = read_checkpoint(folder / "checkpoint.pt")
-    assert (checkpoint["epoch"], checkpoint["step"]) == (epoch, step)
-    resume(command, folder)
+    run = ("train", *RUNS["no split"], "--run-dir", folder)
+    assert command(number, moment, *run, function=killed_at_save).returncode == -signal.SIGKILL
+    assert (place(folder) if there else (folder / "checkpoint.pt").exists() or None) == there
+    output = resume(command, folder)
+    assert ("resumed after 1 epoch and 0 batches" in output) == (there == (1, 0))
     assert_same(folder, unbroken("no split"))
     assert (folder / "loss_curve.png").exists()
 
 
+def test_killed_ten_times_equals_never_stopped(programs, command, unbroken, tmp_path):
+    folder, drawn = tmp_path / "run", random.Random(SEED)
+    arguments = RUNS["dropout"]
+    for _ in range(10):
+        run = programs.command("train", *arguments, "--run-dir", folder, pause=0.01)
+        kill_at_random([run], folder, drawn)
+        assert not (folder / "checkpoint.pt").exists() or place(folder)[1] % (7 * 32) == 0
+        arguments = ("--resume",)
+    resume(command, folder)
+    assert_same(folder, unbroken("dropout"))
+
+
 def test_a_complete_run_stays_as_it_is(command, unbroken, tmp_path):
     folder = shutil.copytree(unbroken("Adam"), tmp_path / "run")
-    before = state(folder)
+    before = runs.state(folder)
     output = resume(command, folder)
     assert "this run is complete, nothing is left to train; to train on, raise --epochs" in output
     assert "; accuracy on the test set " in output
     assert_same(folder, unbroken("Adam"))
-    for name in ("checkpoint.pt", "loss_curve.png"):
-        assert state(folder)[name] == before[name]
+    assert all(runs.state(folder)[name][0] == before[name][0] for name in ("checkpoint.pt", "loss_curve.png"))
 
 
 def test_more_epochs_equal_a_longer_run_from_any_folder(command, unbroken, data_dir, tmp_path):
     """And the data are found again, though they were named by a path relative to where the run began."""
     (tmp_path / "here").mkdir()
-    relative = os.path.relpath(data_dir, tmp_path / "here")
     no_other = {**NO_NETWORK, "MNIST_DATA_DIR": str(tmp_path / "no data")}
-    one_epoch = [*RUNS["Adam"], "--epochs", 1, "--data-dir", relative, "--run-dir", "run"]
-    done = command("train", *one_epoch, cwd=tmp_path / "here", **no_other)
+    first = ("--epochs", 1, "--data-dir", os.path.relpath(data_dir, tmp_path / "here"), "--run-dir", "run")
+    done = command("train", *RUNS["Adam"], *first, cwd=tmp_path / "here", variables=no_other)
     assert done.returncode == 0, done.stderr
-    arguments = ("--run-dir", tmp_path / "here" / "run", "--resume", "--epochs", 2)
-    done = command("train", *arguments, cwd=tmp_path, **no_other)
+    again = ("--run-dir", tmp_path / "here" / "run", "--resume", "--epochs", 2)
+    done = command("train", *again, cwd=tmp_path, variables=no_other)
     assert done.returncode == 0, done.stderr
     assert "resumed after 1 epoch and 0 batches\n" in done.stdout
     assert_same(tmp_path / "here" / "run", unbroken("Adam"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fragments"),
-    [
-        (("--lr", 0.5), ("argument --lr", "0.001, not 0.5")),
-        (("--network", "Net"), ("argument --network", "ThreeLayerNet, not Net")),
-        (("--seed", 2), ("argument --seed",)),
-        (("--epochs", 1), ("argument --epochs", "2 epochs")),
-    ],
-)
-def test_a_setting_that_changed_is_refused(command, unbroken, arguments, fragments):
-    folder = unbroken("Adam")
-    before = state(folder)
-    one_line(command("train", "--run-dir", folder, "--resume", *arguments), 2, *fragments)
-    assert state(folder) == before
+def test_the_learning_rate_of_a_resume(command, stopped, unbroken, tmp_path):
+    """It is the saved one, until --lr names another, which is noted and kept."""
 
+    def saved(folder):
+        (group,) = read_checkpoint(folder / "checkpoint.pt")["optimizer"]["param_groups"]
+        return group["lr"], runs.config(folder)["settings"]["lr"]
 
-def test_a_resume_where_nothing_is(command, tmp_path):
-    done = command("train", "--run-dir", tmp_path / "nothing", "--resume")
-    one_line(done, 1, "nothing: there is no run to resume (config.json is missing)")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_damaged_checkpoint_changes_nothing(command, unbroken, tmp_path):
-    folder = shutil.copytree(unbroken("Adam"), tmp_path / "run")
-    path = folder / "checkpoint.pt"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
-    path.write_bytes(content)
-    before = state(folder)
-    one_line(command("train", "--run-dir", folder, "--resume"), 1, str(path))
-    assert state(folder) == before
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    assert "learning rate 0.001 until here, 0.5" in resume(command, folder, "--lr", 0.5)
+    assert saved(folder) == (0.5, 0.5)
+    assert log(folder).count("note: learning rate 0.001 until here, 0.5 from here on\n") == 1
+    assert "until here" not in resume(command, folder, "--epochs", 3)
+    assert saved(folder) == (0.5, 0.5)
+    text = (folder / "config.json").read_text().replace('"lr": 0.5', '"lr": 0.25')
+    (folder / "config.json").write_text(text)
+    resume(command, folder, "--epochs", 4)
+    assert saved(folder)[0] == 0.5
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "fragments"),
+    "damage",
     [
-        ("config.json", '"lr": 0.001', '"lr": "fast"', ("config.json: argument --lr: fast",)),
-        ("config.json", '"network": "ThreeLayerNet"', '"network": "Foo"', ("argument --network", "Foo")),
-        ("config.json", '"seed": 1,', "", ("config.json: seed missing",)),
-        ("config.json", '"settings"', '"setting"', ("is not the config.json of a run",)),
-        ("config.json", "{", "[", ("config.json: cannot be read",)),
+        lambda text: text.replace("seconds", "seconds,more", 1).replace("\n", ",5\n"),
+        lambda text: text.replace(",,,,", ",", 3),
+        lambda text: "\0\xff\xfe" * 300,
+        lambda text: text + "\0\n\udcff\udcfe,1,2\n",
+        lambda text: text.replace(",", ";"),
+        lambda text: text + "1,31,9",
+        lambda text: text[: len(text) // 2],
+        lambda text: None,
     ],
+    ids=["more", "short", "binary", "binary end", "spreadsheet", "broken line", "half", "none"],
 )
-def test_a_file_changed_by_hand(command, unbroken, tmp_path, name, old, new, fragments):
+def test_a_damaged_table_is_written_anew(command, stopped, unbroken, tmp_path, damage):
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    text = damage((folder / "metrics.csv").read_text(encoding="utf-8"))
+    (folder / "metrics.csv").unlink()
+    if text is not None:
+        (folder / "metrics.csv").write_text(text, encoding="utf-8", errors="surrogateescape")
+    resume(command, folder)
+    assert_same(folder, unbroken("Adam"))
+
+
+def test_a_damaged_checkpoint_is_left_alone(command, unbroken, tmp_path):
     folder = shutil.copytree(unbroken("Adam"), tmp_path / "run")
-    text = (folder / name).read_text(encoding="utf-8")
-    assert old in text
-    (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
-    before = state(folder)
-    one_line(command("train", "--run-dir", folder, "--resume"), 1, *fragments)
-    assert state(folder) == before
+    flip_bit(folder / "checkpoint.pt")
+    before = runs.state(folder)
+    done = command("train", "--run-dir", folder, "--resume")
+    line = one_line(done, 1, f"{folder / 'checkpoint.pt'}: damaged")
+    for name in ("checkpoint.pt", "metrics.csv"):
+        assert runs.state(folder)[name] == before[name]
+    assert log(folder).endswith(f"ended by DamagedFile: {line}\n")
 
 
-def test_metrics_saved_by_a_spreadsheet(unbroken, data_dir, tmp_path):
-    text = (unbroken("Adam") / "metrics.csv").read_text(encoding="utf-8").replace(",", ";")
-    path = tmp_path / "metrics.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(RunError, match=r"metrics\.csv: cannot be read"):
-        Metrics(path, make_loaders(data_dir=data_dir).train).cut(626, 3, without_test=True)
-    assert path.read_text(encoding="utf-8") == text
+def print_handlers(*arguments) -> None:
+    """Run the command line, and print whether the signals are handled as they were before."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    status = main(list(arguments))
+    same = [signal.getsignal(number) for number in numbers] == before
+    os.write(2, f"status {status}, as before: {same}\n".encode())
+
+
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("stop", [False, True])
+def test_signals_are_handled_as_before(programs, tmp_path, world, stop):
+    arguments = ("train", *QUICK, "--run-dir", "run")
+    started = programs.ranks(world, *arguments, function=print_handlers, pause=0.02)
+    if stop:
+        started[0].wait_for(lambda: count_rows(tmp_path / "run") > 3)
+        started[-1].send_signal(signal.SIGINT)
+    for run in started:
+        assert run.wait().stderr == f"status {130 if stop else 0}, as before: True\n"

@@ -8,16 +8,17 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
-from mnist_helpers import History, ThreeLayerNet, make_loaders, set_seed, train_epoch
-from mnist_helpers.distributed import (
-    agreed,
-    evaluate_together,
-    plain,
+from mnist_helpers import History, ThreeLayerNet, evaluate, make_loaders, set_seed
+from mnist_helpers.running.processes import (
+    max_over_processes,
     process_group,
+    same_everywhere,
     separate_random_state,
     share,
-    together,
+    unwrap_ddp,
+    wrap_ddp,
 )
+from mnist_helpers.training import train_epoch
 
 BATCH, HELD_OUT = 60, 58_470  # 1,530 images: 25 batches of 60 and one of 30, which 2 and 3 divide
 
@@ -33,9 +34,10 @@ def doubled_loaders():
 def trained(network, loaders):
     """Train ``network`` for an epoch and return the weights and the result on the test set."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.5)
-    train_epoch(network, loaders.train, optimizer, epoch=1, history=History(), progress=False)
-    weights = {name: value.clone() for name, value in plain(network).state_dict().items()}
-    return {"weights": weights, "test": evaluate_together(network, loaders.test)}
+    loaders.train.sampler.set_epoch(1)
+    train_epoch(network, loaders.train, optimizer, History())
+    weights = {name: value.clone() for name, value in unwrap_ddp(network).state_dict().items()}
+    return {"weights": weights, "test": evaluate(network, loaders.test)}
 
 
 def gradients(network, images, labels):
@@ -56,7 +58,7 @@ def compute(rank, world):
     loaders = share(doubled_loaders(), rank, world)
     set_seed(1)
     by_hand = ThreeLayerNet().double()
-    network = together(ThreeLayerNet().double())
+    network = wrap_ddp(ThreeLayerNet().double())
     network.load_state_dict({f"module.{name}": value for name, value in by_hand.state_dict().items()})
     loaders.train.sampler.set_epoch(1)
     images, labels = next(iter(loaders.train))
@@ -64,15 +66,15 @@ def compute(rank, world):
         "labels": labels,
         "by DDP": gradients(network, images, labels),
         "by hand": averaged_by_hand(gradients(by_hand, images, labels), world),
-        "indices": list(loaders.test.sampler),
-        "agreed": (agreed(rank), agreed(15 if rank == 0 else 0)),
+        "agreed": (max_over_processes(rank), max_over_processes(15 if rank == 0 else 0)),
+        "from the first": same_everywhere(f"said by {rank}"),
     }
     set_seed(1)
     separate_random_state()
     result["masks"] = torch.rand(50) > 0.5
-    normalising = together(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10)).double())
+    normalising = wrap_ddp(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784), nn.Linear(784, 10)).double())
     trained(normalising, loaders)
-    result["statistics"] = plain(normalising)[1].running_mean
+    result["statistics"] = unwrap_ddp(normalising)[1].running_mean
     return {**result, **trained(network, loaders)}
 
 

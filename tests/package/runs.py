@@ -20,10 +20,12 @@ def start(name="SGD", seed=1):
     return network, OPTIMIZERS[name](network.parameters())
 
 
-def train_epochs(network, train, optimizer, epochs):
-    history = History()
+def train_epochs(network, train, optimizer, epochs, history=None):
+    """Train the epochs of these numbers, in the order of each, wherever the loader's sampler was before."""
+    history = History() if history is None else history
     for epoch in epochs:
-        train_epoch(network, train, optimizer, epoch=epoch, history=history, log_interval=1, progress=False)
+        train.sampler.set_epoch(epoch)
+        train_epoch(network, train, optimizer, history)
     return history
 
 
@@ -49,19 +51,21 @@ def everything(network, optimizer):
     return torch.load(buffer, weights_only=True)
 
 
-def refused(path, network, optimizer=None, fragment="", error=CheckpointError, **options):
+def refused(path, network, optimizer=None, fragment="", error=CheckpointError, loaders=None):
     """Load ``path`` and demand one line that names the file and holds ``fragment``, and nothing changed."""
     if optimizer is None:
         network, optimizer = start(seed=7)
+    place = loaders and loaders.train.sampler.state_dict()
     before = everything(network, optimizer)
     with pytest.raises(error) as caught:
-        load_checkpoint(path, network, optimizer, **options)
+        load_checkpoint(path, network, optimizer, loaders)
     text = str(caught.value)
     assert fragment in text, text
     assert len(text.splitlines()) == 1
     if error is CheckpointError:
         assert text.startswith(f"{path}: ")
     assert same(everything(network, optimizer), before), "a refused file has changed something"
+    assert place == (loaders and loaders.train.sampler.state_dict())
     return text
 
 
