@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from ..errors import LostProcess
+from ..running.settings import DATA_DIR_HELP
 from ..running.torchrun import torchrun_env
 
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
@@ -45,13 +46,6 @@ def print_error(text, error: BaseException | None = None) -> None:
     print(f"process {rank}: {text}" if rank else text, file=sys.stderr, flush=True)
 
 
-def add_data_dir(parser, **options) -> None:
+def add_data_dir(parser) -> None:
     """Add ``--data-dir``."""
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        type=Path,
-        help="the folder for the data (otherwise: the environment variable MNIST_DATA_DIR, or the "
-        "folder data in the course, or a folder of your own)",
-        **options,
-    )
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help=DATA_DIR_HELP)

@@ -5,7 +5,7 @@ import sys
 from contextlib import redirect_stdout
 
 from ..running.run_folder import counted
-from ..running.settings import whole_number
+from ..running.settings import TEST_BATCH_HELP, whole_number
 from .common import add_data_dir
 from .stored_network import add_checkpoint, load_network
 
@@ -27,7 +27,7 @@ def add_parser(commands) -> None:
         metavar="N",
         type=whole_number(1),
         default=1000,
-        help="images at once; changes memory and time, not the result (default: 1000)",
+        help=TEST_BATCH_HELP,
     )
     parser.set_defaults(run=run)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..arguments import NETWORKS
 from ..running.run_folder import CHECKPOINT
+from ..running.settings import DEVICE_HELP
 from .common import ArgumentError
 
 
@@ -20,12 +21,7 @@ def add_checkpoint(parser) -> None:
         choices=NETWORKS,
         help="which network of the course it is (otherwise: the one that its weights fit)",
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        default="auto",
-        help="where to compute: auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)",
-    )
+    parser.add_argument("--device", metavar="NAME", default="auto", help=DEVICE_HELP)
 
 
 def load_network(path: Path, name: str | None = None, device: str = "auto"):

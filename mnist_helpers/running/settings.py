@@ -78,18 +78,34 @@ def folder(value) -> str:
     return str(Path(text(value)).expanduser().absolute())
 
 
-def setting(default, parse, metavar, help, *, group, may_change=False):
+def setting(default, parse, metavar, help, group, may_change=False):
     """Return a field: its default, what it accepts, and how ``--help`` presents it.
 
     ``may_change`` marks what may differ when a run is resumed.
     """
-    return field(
-        default=default,
-        metadata={"parse": parse, "metavar": metavar, "help": help, "group": group, "may_change": may_change},
-    )
+    facts = {"parse": parse, "metavar": metavar, "help": help, "group": group, "may_change": may_change}
+    return field(default=default, metadata=facts)
 
 
 TRAINED, DATA, KEPT = "what is trained", "on what, and for how long", "what is kept"
+NETWORK_HELP = f"one of {', '.join(NETWORKS)} (default: Net)"
+OPTIMIZER_HELP = "sgd, stochastic gradient descent, or adam (default: sgd)"
+LR_HELP = "learning rate (default: 0.01, for adam 0.001); with --resume another one from here on"
+SEED_HELP = "of initial weights, dropout and order (default: 1)"
+EPOCHS_HELP = "passes over the training images (default: 10)"
+BATCH_HELP = "images in a training step (default: 64)"
+TEST_BATCH_HELP = "images at once when evaluating; changes memory and time, not the result (default: 1000)"
+VALIDATION_HELP = (
+    "training images, chosen by the seed, to set aside and evaluate on; the test set is then opened once, at "
+    "the end (default: 0, evaluate on the test set)"
+)
+DATA_DIR_HELP = (
+    "the folder for the data (otherwise: the environment variable MNIST_DATA_DIR, or the folder data in the "
+    "course, or a folder of your own)"
+)
+DEVICE_HELP = "where to compute: auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)"
+LOG_HELP = "batches between two rows of metrics.csv (default: 10)"
+EVERY_HELP = "save after every N batches as well as after each epoch (default: 0, after each epoch alone)"
 
 
 @dataclass
@@ -99,83 +115,19 @@ class Settings:
     Raises SettingError for one that is not allowed, and where two do not go together.
     """
 
-    network: str = setting(
-        "Net", one_of(NETWORKS), "NAME", f"one of {', '.join(NETWORKS)} (default: Net)", group=TRAINED
-    )
-    optimizer: str = setting(
-        "sgd",
-        one_of(list(LEARNING_RATES)),
-        "NAME",
-        "sgd, stochastic gradient descent, or adam (default: sgd)",
-        group=TRAINED,
-    )
-    lr: float = setting(
-        None,
-        number(above=0),
-        "RATE",
-        "learning rate (default: 0.01, for adam 0.001); with --resume another one from here on",
-        group=TRAINED,
-        may_change=True,
-    )
-    momentum: float = setting(
-        None, number(minimum=0, below=1), "M", "for sgd alone (default: 0.5)", group=TRAINED
-    )
-    seed: int = setting(
-        1, whole_number(0), "N", "of initial weights, dropout and order (default: 1)", group=TRAINED
-    )
-    epochs: int = setting(
-        10, whole_number(1), "N", "passes over the training images (default: 10)", group=DATA, may_change=True
-    )
-    batch_size: int = setting(64, whole_number(1), "N", "images a training step (default: 64)", group=DATA)
-    test_batch_size: int = setting(
-        1000,
-        whole_number(1),
-        "N",
-        "images at once when evaluating; changes memory and time, not the result (default: 1000)",
-        group=DATA,
-        may_change=True,
-    )
-    validation_size: int = setting(
-        0,
-        whole_number(0, 59_999),
-        "N",
-        "training images, chosen by the seed, to set aside and evaluate on; the test set is then opened "
-        "once, at the end (default: 0, evaluate on the test set)",
-        group=DATA,
-    )
-    data_dir: str = setting(
-        None,
-        folder,
-        "DIR",
-        "the folder for the data (otherwise: the environment variable MNIST_DATA_DIR, or the folder data in "
-        "the course, or a folder of your own)",
-        group=DATA,
-        may_change=True,
-    )
-    device: str = setting(
-        "auto",
-        text,
-        "NAME",
-        "where to compute: auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)",
-        group=DATA,
-        may_change=True,
-    )
-    log_interval: int = setting(
-        10,
-        whole_number(1),
-        "N",
-        "batches between two rows of metrics.csv (default: 10)",
-        group=KEPT,
-        may_change=True,
-    )
-    checkpoint_every: int = setting(
-        0,
-        whole_number(0),
-        "N",
-        "save after every N batches as well as after each epoch (default: 0, after each epoch alone)",
-        group=KEPT,
-        may_change=True,
-    )
+    network: str = setting("Net", one_of(NETWORKS), "NAME", NETWORK_HELP, TRAINED)
+    optimizer: str = setting("sgd", one_of(list(LEARNING_RATES)), "NAME", OPTIMIZER_HELP, TRAINED)
+    lr: float = setting(None, number(above=0), "RATE", LR_HELP, TRAINED, True)
+    momentum: float = setting(None, number(minimum=0, below=1), "M", "for sgd alone (default: 0.5)", TRAINED)
+    seed: int = setting(1, whole_number(0), "N", SEED_HELP, TRAINED)
+    epochs: int = setting(10, whole_number(1), "N", EPOCHS_HELP, DATA, True)
+    batch_size: int = setting(64, whole_number(1), "N", BATCH_HELP, DATA)
+    test_batch_size: int = setting(1000, whole_number(1), "N", TEST_BATCH_HELP, DATA, True)
+    validation_size: int = setting(0, whole_number(0, 59_999), "N", VALIDATION_HELP, DATA)
+    data_dir: str = setting(None, folder, "DIR", DATA_DIR_HELP, DATA, True)
+    device: str = setting("auto", text, "NAME", DEVICE_HELP, DATA, True)
+    log_interval: int = setting(10, whole_number(1), "N", LOG_HELP, KEPT, True)
+    checkpoint_every: int = setting(0, whole_number(0), "N", EVERY_HELP, KEPT, True)
 
     def __post_init__(self) -> None:
         for each in fields(self):
