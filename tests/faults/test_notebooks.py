@@ -154,6 +154,12 @@ def test_fault_28_two_lessons_at_once_on_one_data_folder(data_dir, tmp_path):
     assert all(line.startswith(("Ready: ", "MNIST: waiting for another")) for line in said[0].splitlines())
 
 
+def test_the_command_line_called_from_a_notebook(lesson_6, data_dir):
+    """ipykernel's stdout lacks a method that a terminal's has."""
+    ran = lesson_6.kernel.run("from mnist_helpers.__main__ import main\nprint(main(['fetch']))")
+    assert (ran.printed, ran.error) == (f"MNIST is in {data_dir}\n0\n", "")
+
+
 # 29
 
 

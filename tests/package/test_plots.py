@@ -43,7 +43,7 @@ def test_show_digits_takes_normalised_batches(digits):
 
 
 def test_plot_history_draws_line_and_dots():
-    history = History([0, 640, 1280, 1920], [2.3, 2.0, 1.5, 1.0], [0, 2560], [2.31, 0.8], [0.1, 0.8])
+    history = History(0, [0, 640, 1280, 1920], [2.3, 2.0, 1.5, 1.0], [0, 2560], [2.31, 0.8], [0.1, 0.8])
     axis = plot_history(history, smooth=2).axes[0]
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == ["training loss", "training loss, mean of 2", "test loss"]
