@@ -30,7 +30,7 @@ def finished(env, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "of a student" / "first"
     programs = Programs(tmp_path_factory.mktemp("output"), folder.parents[1], env)
     arguments = ("--network", "ThreeLayerNet", "--batch-size", 1100, "--epochs", 2, "--lr", 0.1)
-    done = programs.spawn(COMMAND, "train", *arguments, "--device", "cpu", "--run-dir", folder).wait(90)
+    done = programs.spawn(COMMAND, "train", *arguments, "--device", "cpu", "--run-dir", folder).wait(900)
     programs.close()
     assert (done.returncode, done.stderr) == (0, "")
     return folder, done

@@ -58,7 +58,7 @@ def run_python(program, folder, data_dir, *, prefix=()):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -107,7 +107,7 @@ def dashboard(folder):
             yield port, server, said
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=300)
 
 
 def get(port, path, server, said, *, patience=60) -> str:

@@ -75,7 +75,7 @@ class Started:
     def stderr(self) -> str:
         return self.err.read_text(encoding="utf-8")
 
-    def wait(self, seconds=60) -> "Started":
+    def wait(self, seconds=600) -> "Started":
         """Wait for its end; the limit is there to end what hangs."""
         if isinstance(self.process, subprocess.Popen):
             self.process.wait(seconds)
@@ -84,7 +84,7 @@ class Started:
             assert self.returncode is not None, f"still running after {seconds} s: {self.stdout}{self.stderr}"
         return self
 
-    def wait_for(self, condition, *, seconds=60) -> None:
+    def wait_for(self, condition, *, seconds=600) -> None:
         """Wait until ``condition()`` holds while the process runs."""
         end = time.monotonic() + seconds
         while not condition():

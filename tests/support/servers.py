@@ -80,7 +80,7 @@ def well(handler, body: bytes) -> None:
 
 def held(handler, body: bytes) -> None:
     """Well, but not before the test says so."""
-    handler.server.released.wait(30)
+    handler.server.released.wait(300)
     well(handler, body)
 
 
@@ -166,12 +166,12 @@ def stalled(handler, body: bytes) -> None:
     """Half of what was announced, then nothing."""
     broken_off(handler, body)
     handler.wfile.flush()
-    handler.server.released.wait(30)
+    handler.server.released.wait(300)
 
 
 def silent(handler, body: bytes) -> None:
     """Not a word."""
-    handler.server.released.wait(30)
+    handler.server.released.wait(300)
 
 
 def trickling(handler, body: bytes) -> None:
