@@ -98,7 +98,7 @@ class EpochOrder(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass, as torch's DistributedSampler does; epochs count from 1."""
         self.epoch = require_int("epoch", epoch, minimum=1)
-        self.taken = self._skip = 0
+        self.taken, self._skip, self._current_pass = 0, 0, None  # a pass begun before has no say any more
 
     def state_dict(self) -> dict:
         """Return seed, size and epoch, and how many images of the epoch have been taken."""
@@ -125,11 +125,10 @@ class EpochOrder(Sampler[int]):
             for taken in range(skip, self.size):
                 self.taken = taken + 1
                 yield order[taken]
-        except (
-            GeneratorExit
-        ):  # broken off, perhaps long ago: the epoch is begun again, if it is still the last
+        except GeneratorExit:  # broken off, perhaps long ago: if no other has begun, it is begun again
             if self._current_pass is this_pass:
                 self.set_epoch(epoch)
+                self.taken = self._skip = skip
             raise
         self.set_epoch(epoch + 1)
 

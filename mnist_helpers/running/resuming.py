@@ -60,15 +60,15 @@ def fit_and_save(
 ):
     """Train for ``epochs`` epochs in all, saving to ``path``; go on from there if it exists.
 
-    Run again after Ctrl-C, a crash or ``kill -9``, it goes on from the last saving, and the result is that of
-    a run which was never stopped. Set up the network, its optimizer and the loaders as the first time. The
-    learning rate is the saved one, unless ``lr`` asks for another. A ``scheduler`` makes a step after every
-    batch. ``save_every`` batches are saved as well as each epoch (0: each epoch alone). Returns the History,
-    which is ``history`` where one is given (lesson 9).
+    Call it again after Ctrl-C, a crash or ``kill -9``, and it goes on from the last save, to the result of a
+    run that was never stopped. Set up the network, its optimizer and the loaders as you did the first time.
+    The learning rate is the saved one unless ``lr`` asks for another. A ``scheduler`` steps after every
+    batch. The run is saved after each epoch and, unless it is 0, after every ``save_every`` batches. Returns
+    the History: ``history``, if one is given (lesson 9).
 
     Raises CheckpointError when the file is damaged or of another run, TrainingError when the loss is NaN or
-    infinite, ValueError when the order of the loaders cannot be resumed, and Interrupted, a
-    KeyboardInterrupt, when a signal has stopped the training.
+    infinite, ValueError when the order of the loaders cannot be resumed, and Interrupted, which is a
+    KeyboardInterrupt, when a signal has stopped training.
     """
     history = History() if history is None else history
     load_or_start(path, network, loaders, optimizer, history, scheduler=scheduler, lr=lr)

@@ -4,7 +4,7 @@ import pickletools
 import re
 import zipfile
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, first_line
 
 # All that the pickle in a checkpoint may name: tensors and plain containers.
 PLAIN = re.compile(
@@ -56,6 +56,11 @@ def check_bytes(path) -> None:
             # One bit marks a part as a folder; testzip skips it, and torch reads arbitrary memory.
             elif any(part.external_attr & 0x10 for part in parts):
                 problem = "a part of it is marked as a folder"
+            # torch finds a part whatever the case of its letters, and by the name in the list of parts alone.
+            elif len({part.filename.lower() for part in parts}) < len(parts) or any(
+                part.filename != part.orig_filename for part in parts
+            ):
+                problem = "two parts of it may be taken for each other"
             # Otherwise torch takes the file for one of its old format, in which nothing is compared.
             elif min(part.header_offset for part in parts):
                 problem = "it does not begin as a checkpoint does"
@@ -75,14 +80,14 @@ def check_names(path) -> None:
     ``bytearray`` a file of 200 kB took 20 GB.
     """
     with zipfile.ZipFile(path) as archive:
-        pickles = [archive.read(name) for name in archive.namelist() if name.endswith(".pkl")]
+        pickles = [archive.read(name) for name in archive.namelist() if name.lower().endswith(".pkl")]
     if not pickles:
         raise CheckpointError(f"{path}: is not a checkpoint, but another kind of zip archive")
     for data in pickles:
         try:
             codes = list(pickletools.genops(data))
-        except ValueError:  # not a pickle; torch.load says so
-            continue
+        except ValueError as error:  # torch.load would do what stands before the place that is wrong
+            raise CheckpointError(f"{path}: cannot be read as a pickle ({first_line(error)})") from None
         for code, name, _ in codes:
             if code.name == "STACK_GLOBAL" or (code.name in ("GLOBAL", "INST") and not PLAIN.fullmatch(name)):
                 raise CheckpointError(f"{path}: holds more than plain values ({name or code.name})")

@@ -27,8 +27,8 @@ def check_keys(path, checkpoint, newest: int) -> None:
         if not isinstance(checkpoint.get(name), dict):
             raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint ({name} is not a dict)")
     for name, values in (checkpoint.get("history") or {}).items():
-        if not isinstance(values, list | int):
-            raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint ({name} is not a list)")
+        if type(values) is not (int if name == "seen" else list):
+            raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint (history, {name})")
 
 
 def check_weights(path, checkpoint: dict, network) -> None:
@@ -59,10 +59,17 @@ def network_of(weights: dict) -> str | None:
     """Return the name of the course's network that has tensors of these names and shapes, if any."""
     shapes = {name: getattr(value, "shape", None) for name, value in weights.items()}
     for name in NETWORKS:
-        wanted = getattr(models, name)().state_dict()
+        with torch.device("meta"):  # without numbers, so that no random number is drawn
+            wanted = getattr(models, name)().state_dict()
         if shapes == {name: value.shape for name, value in wanted.items()}:
             return name
     return None
+
+
+def check_edition(path, checkpoint: dict) -> None:
+    """Raise CheckpointError for a file of the first edition, which lacks the place in the data."""
+    if checkpoint["format"] < 4:
+        raise CheckpointError(f"{path}: {NO_RESUME}")
 
 
 def check_optimizer_state(path, checkpoint: dict, network, optimizer) -> None:
@@ -72,8 +79,7 @@ def check_optimizer_state(path, checkpoint: dict, network, optimizer) -> None:
     without a word and fails at its next step. So a copy of the optimizer makes one step, and the saved state
     must have the form that this step leaves behind.
     """
-    if checkpoint["format"] < 4:
-        raise CheckpointError(f"{path}: {NO_RESUME}")
+    check_edition(path, checkpoint)
     saved = checkpoint["optimizer"]
     try:
         problem = groups_problem(saved["param_groups"], optimizer.param_groups)
@@ -202,6 +208,7 @@ def all_finite(value) -> bool:
 
 def check_schedule(path, checkpoint: dict, scheduler) -> None:
     """Raise CheckpointError unless a schedule was saved where one is given, of the same kind and length."""
+    check_edition(path, checkpoint)
     saved = checkpoint.get("scheduler")
     if (saved is None) != (scheduler is None):
         there, here = ("without", "with") if saved is None else ("with", "without")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import time
 from itertools import pairwise
@@ -10,6 +11,7 @@ from pathlib import Path
 from mnist_helpers.checkpoints import read_checkpoint
 
 from ..package.runs import same
+from ..support.programs import command_line
 
 # Linear layers alone; of the 1,300 images of a forked process 1,000 are trained. The last batch has 8.
 SPLIT = ("--validation-size", 300, "--device", "cpu", "--log-interval", 1)
@@ -88,3 +90,11 @@ def one_line(done, status: int, *fragments: str) -> str:
     for fragment in fragments:
         assert fragment in line
     return line
+
+
+def in_a_folder_of_its_own(*arguments) -> None:
+    """What a process of several does: the command line, in a folder named after its rank."""
+    folder = Path(os.environ["RANK"])
+    folder.mkdir()
+    os.chdir(folder)
+    command_line(*arguments)

@@ -14,7 +14,19 @@ import torch
 from mnist_helpers.checkpoints import read_checkpoint
 
 from ..support.programs import flip_bit, torchrun
-from .runs import DROPOUT, QUICK, assert_same, config, count_rows, kill_at_random, log, place, rows, state
+from .runs import (
+    DROPOUT,
+    QUICK,
+    assert_same,
+    config,
+    count_rows,
+    in_a_folder_of_its_own,
+    kill_at_random,
+    log,
+    place,
+    rows,
+    state,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
@@ -71,6 +83,14 @@ def test_two_processes_killed_and_stopped_end_as_if_never_stopped(programs, trai
     assert_same(folder, tmp_path / "whole")
     told = config(folder)
     assert [part["processes"] for part in (told["started"], *told["resumed"])] == [2] * 5
+
+
+def test_the_first_process_alone_writes(programs, tmp_path):
+    """Each stands in a folder of its own, and all name the run's by the same relative path."""
+    started = programs.ranks(2, "train", *QUICK, "--run-dir", "run", function=in_a_folder_of_its_own)
+    assert [each.wait().returncode for each in started] == [0, 0], started[1].stderr
+    assert (tmp_path / "0" / "run" / "checkpoint.pt").is_file()
+    assert list((tmp_path / "1").iterdir()) == []
 
 
 def test_torchrun_and_a_process_that_is_lost(programs, tmp_path):

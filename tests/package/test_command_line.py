@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist_helpers.requirements_check import check_disk, release
-
-# No source of MNIST answers: every connection is refused, and pip is kept from every index and folder.
-NO_NETWORK = {
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
-    "NO_PROXY": "",
-    "PIP_CONFIG_FILE": os.devnull,
-    "PIP_NO_INDEX": "1",
-    "PIP_FIND_LINKS": "",
-}
+from mnist_helpers.__main__ import main
+from mnist_helpers.requirements_check import check_data_and_disk, check_disk, is_older
+from tests.support.programs import COMMAND, NO_NETWORK, flip_bit
 
 
 @pytest.fixture
@@ -27,34 +19,17 @@ def command(root):
     """Run the command line with the given arguments and environment variables."""
 
     def run(*arguments, python=sys.executable, **environment) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [python, "-m", "mnist_helpers", *arguments],
-            cwd=root,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+        command = [python, *COMMAND[1:], *arguments]
+        return subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
 
     return run
 
 
 def failures(done: subprocess.CompletedProcess) -> list[str]:
+    assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
-
-
-@pytest.fixture
-def without_torch(tmp_path) -> Path:
-    """A folder that, on PYTHONPATH, keeps torch from being imported. That also saves seconds."""
-    folder = tmp_path / "without torch"
-    folder.mkdir()
-    (folder / "torch.py").write_text("raise ImportError('no module of that name')\n", encoding="utf-8")
-    return folder
-
-
-def failures_beside_torch(done: subprocess.CompletedProcess) -> list[str]:
-    return [line for line in failures(done) if not line.startswith(("FAIL  torch", "FAIL  device"))]
 
 
 def distribution(folder: Path, name: str, version: str, *requirements: str) -> None:
@@ -69,101 +44,74 @@ def distribution(folder: Path, name: str, version: str, *requirements: str) -> N
 def test_check_on_a_complete_machine(command, data_dir):
     done = command("check", "--data-dir", data_dir)
     assert done.returncode == 0, done.stdout
-    lines = done.stdout.splitlines()
-    assert all(line.startswith("OK    ") for line in lines[:-1])
-    assert lines[-1] == "Everything is ready."
-    subjects = [
-        "Python 3.",
-        "torch ",
-        "torchvision ",
-        "numpy ",
-        "matplotlib ",
-        "pillow ",
-        "Jupyter: ",
-        "data: ",
-        "disk: ",
-    ]
-    for subject in [*subjects, "device: "]:
+    *lines, last = done.stdout.splitlines()
+    assert last == "Everything is ready."
+    assert all(line.startswith("OK    ") for line in lines)
+    subjects = ["Python 3.", "torch ", "torchvision ", "numpy ", "matplotlib ", "pillow ", "pip check: "]
+    for subject in [*subjects, "Jupyter: ", f"data: {data_dir}", "disk: ", "device: "]:
         assert any(line.startswith(f"OK    {subject}") for line in lines), subject
-    assert str(data_dir) in done.stdout
 
 
-def test_check_without_the_data_says_how_to_get_it(command, tmp_path):
-    folder = tmp_path / "not there"
-    done = command("check", "--data-dir", folder)
-    assert done.returncode == 1
-    (line,) = failures(done)  # With the real torch: this one line is enough for the exit status.
-    assert f"data: not in {folder} yet" in line
-    assert line.endswith("-> python -m mnist_helpers fetch")
+def test_check_names_a_damaged_file_an_old_package_and_a_torch_that_does_not_import(command, raw, tmp_path):
+    """Each with its remedy, and the others are right."""
+    folder = Path(shutil.copytree(raw, tmp_path / "MNIST" / "raw"))
+    flip_bit(folder / "t10k-labels-idx1-ubyte", at=-1)
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "torch.py").write_text("raise ImportError('no module of that name')\n", encoding="utf-8")
+    distribution(modules, "tqdm", "4.9.1")
+    done = command("check", MNIST_DATA_DIR=str(tmp_path), PYTHONPATH=str(modules))
+    torch, *others, device = failures(done)
+    assert torch.startswith("FAIL  torch ")
+    assert "does not import: no module of that name -> in the course's folder: python -m pip" in torch
+    assert device.startswith("FAIL  device: not known without torch")
+    old, data = (line for line in others if not line.startswith("FAIL  torchvision"))
+    assert old.startswith("FAIL  tqdm 4.9.1 is older than 4.66")
+    assert "t10k-labels-idx1-ubyte damaged" in data
+    assert "t10k-images" not in data
+
+
+def test_check_where_torchvision_does_not_fit_torch_and_the_data_is_not_there(command, tmp_path):
+    message, folder = "operator torchvision::nms does not exist", tmp_path / "not there"
+    (tmp_path / "torchvision.py").write_text(f"raise RuntimeError({message!r})\n", encoding="utf-8")
+    distribution(tmp_path, "torchvision", "0.25.0", "numpy", "torch (==2.10.0)")
+    done = command("check", "--data-dir", folder, PYTHONPATH=str(tmp_path))
+    does_not_import, pair, data = failures(done)
+    assert message in does_not_import
+    assert "torchvision 0.25.0 has requirement torch==2.10.0, but you have torch " in pair
+    for line in (does_not_import, pair):
+        assert "install both from one place" in line
+    assert f"data: not in {folder} yet" in data
+    assert data.endswith("-> python -m mnist_helpers fetch")
     assert not folder.exists()
 
 
-def test_check_finds_a_damaged_file(command, data_dir, tmp_path, without_torch):
-    shutil.copytree(data_dir / "MNIST" / "raw", tmp_path / "MNIST" / "raw")
-    damaged = tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    content = bytearray(damaged.read_bytes())
-    content[-1] ^= 1
-    damaged.write_bytes(content)
-    done = command("check", MNIST_DATA_DIR=str(tmp_path), PYTHONPATH=str(without_torch))
-    (line,) = failures_beside_torch(done)
-    assert "t10k-labels-idx1-ubyte damaged" in line
-    assert "t10k-images" not in line
-
-
-def test_check_without_torch(command, data_dir, without_torch):
-    done = command("check", "--data-dir", data_dir, PYTHONPATH=str(without_torch))
-    assert done.returncode == 1
-    found = failures(done)
-    assert found[0].startswith("FAIL  torch ")
-    assert "does not import: no module of that name -> in the course's folder: python -m pip" in found[0]
-    assert found[-1].startswith("FAIL  device: not known without torch")
-    assert f"OK    data: {data_dir}" in done.stdout
-
-
-def test_check_where_torchvision_does_not_fit_torch(command, data_dir, tmp_path):
-    message = "operator torchvision::nms does not exist"
-    (tmp_path / "torchvision.py").write_text(f"raise RuntimeError({message!r})\n", encoding="utf-8")
-    distribution(tmp_path, "torchvision", "0.25.0", "numpy", "torch (==2.10.0)")
-    done = command("check", "--data-dir", data_dir, PYTHONPATH=str(tmp_path))
-    assert done.returncode == 1
-    does_not_import, pair = failures(done)
-    assert message in does_not_import
-    assert "torchvision wants torch 2.10.0, and torch " in pair
-    for line in (does_not_import, pair):
-        assert "install both from one place" in line
-
-
-def test_check_with_a_package_that_is_too_old(command, data_dir, without_torch):
-    distribution(without_torch, "tqdm", "4.9.1")
-    done = command("check", "--data-dir", data_dir, PYTHONPATH=str(without_torch))
-    (line,) = failures_beside_torch(done)
-    assert line.startswith("FAIL  tqdm 4.9.1 is older than 4.66")
-
-
-def test_check_where_nothing_is_installed(command, root, tmp_path):
+def test_check_where_nothing_is_installed(command, tmp_path):
     venv.create(tmp_path, with_pip=False, symlinks=os.name != "nt")
     python = tmp_path / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = command("check", python=python, PYTHONPATH="")
-    assert done.returncode == 1
     assert done.stdout.startswith("OK    Python 3.")
     found = "\n".join(failures(done))
     for subject in ("torch is not installed", "numpy is not installed", "no JupyterLab", "device: "):
         assert subject in found
     assert "pip install -r requirements.txt" in found
+    assert "pip check" not in done.stdout
 
 
 def test_disk_is_judged_where_the_data_will_be(tmp_path):
     folder = tmp_path / "not" / "there"
-    enough = check_disk(folder, 0)
+    enough, too_little = check_disk(folder, 0), check_disk(folder, 10**9)
     assert enough.ok
     assert enough.text.endswith(f"free at {tmp_path}")
-    too_little = check_disk(folder, 10**9)
     assert not too_little.ok
     assert "free 1000000000 MB, or set MNIST_DATA_DIR" in str(too_little)
+    assert [finding.ok for finding in check_data_and_disk(folder)] == [False, True]
 
 
 def test_versions_are_compared_as_numbers():
-    assert release("2.9.1") < release("2.10") == release("2.10.0+cu128") < release("2.11.0rc1")
+    assert is_older("2.9.1", "2.10")
+    for version in ("2.10", "2.10.0", "2.10.0+cu128", "2.10.0a0+b4e4ee8", "2.11.0rc1"):
+        assert not is_older(version, "2.10")
 
 
 def test_fetch_prints_the_folder(command, data_dir):
@@ -190,16 +138,24 @@ def test_fetch_without_any_source_prints_the_error_s_text(command, tmp_path):
         (("fetch", "--data-dir"), "expected one argument"),
     ],
 )
-def test_wrong_arguments_end_with_one_line_and_status_2(command, arguments, message):
-    done = command(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+def test_wrong_arguments_end_with_one_line_and_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(list(arguments))
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
     assert message in line
 
 
 @pytest.mark.parametrize("arguments", [(), ("check",), ("fetch",)])
-def test_help(command, arguments):
-    done = command(*arguments, "--help")
-    assert done.returncode == 0
-    assert ("--data-dir DIR" if arguments else "download MNIST, if it is not here yet") in done.stdout
+def test_help(arguments, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*arguments, "--help"])
+    expected = "--data-dir DIR" if arguments else "download MNIST, if it is not here yet"
+    assert expected in capsys.readouterr().out
+
+
+def test_the_process_hands_on_status_and_output(command):
+    done = command("fetsh")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "invalid choice: 'fetsh'" in done.stderr

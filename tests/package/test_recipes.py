@@ -17,36 +17,16 @@ def digits(data_dir):
     return tuple(NormalisedDigits(part) for part in load_mnist(data_dir))
 
 
-def accuracy(network, dataset) -> float:
+def accuracy(network, dataset, count) -> float:
+    """The share of the first ``count`` images that it reads."""
     network.eval()
     with torch.no_grad():
-        answers = torch.cat([network(images).argmax(dim=1) for images in dataset.images.split(1000)])
-    return (answers == dataset.labels).float().mean().item()
+        answers = torch.cat([network(images).argmax(dim=1) for images in dataset.images[:count].split(1000)])
+    return (answers == dataset.labels[:count]).float().mean().item()
 
 
 def weights(network) -> torch.Tensor:
     return torch.cat([tensor.flatten().double() for tensor in network.state_dict().values()])
-
-
-def test_fastnet_by_the_functions_of_torch():
-    torch.manual_seed(1)
-    network = FastNet().eval()
-    assert sum(tensor.numel() for tensor in network.parameters()) == 18_426
-    with torch.no_grad():
-        for norm in (network.norm1, network.norm2):  # not at the values they start with
-            norm.running_mean.uniform_(-1, 1)
-            norm.running_var.uniform_(0.5, 2)
-            norm.weight.uniform_(-1, 2)  # a negative one turns the largest into the smallest
-            norm.bias.uniform_(-1, 1)
-        images = torch.linspace(-1, 2, 3 * 784).view(3, 1, 28, 28)
-        x = images
-        for conv, norm in ((network.conv1, network.norm1), (network.conv2, network.norm2)):
-            x = F.max_pool2d(F.conv2d(x, conv.weight), 2)
-            mean, variance = (each.view(1, -1, 1, 1) for each in (norm.running_mean, norm.running_var))
-            x = (x - mean) / (variance + 1e-5).sqrt()
-            x = (x * norm.weight.view(1, -1, 1, 1) + norm.bias.view(1, -1, 1, 1)).clamp(min=0)
-        expected = x.reshape(3, 512) @ network.fc.weight.T + network.fc.bias
-        assert torch.allclose(network(images), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", LADDER)
@@ -56,7 +36,7 @@ def test_each_rung_trains(name, digits):
     recipe = replace(LADDER[name], images_seen=2_560, lr=max(LADDER[name].lr, 0.05))
     network = train_recipe(recipe, train.images, train.labels, seed=1)
     assert torch.isfinite(weights(network)).all()
-    assert accuracy(network, test) > 0.5
+    assert accuracy(network, test, 500) > 0.5
 
 
 def test_one_change_at_a_time():
@@ -75,7 +55,7 @@ def test_fast_reaches_98_and_a_half_per_cent(digits):
     train, test = digits
     network = train_recipe(FAST, train.images, train.labels, seed=1)
     assert isinstance(network, FastNet)
-    assert 0.985 < accuracy(network, test) < 0.996
+    assert 0.985 < accuracy(network, test, 10_000) < 0.996
 
 
 def test_the_seed_is_all_that_a_training_depends_on(digits):

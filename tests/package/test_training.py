@@ -1,26 +1,29 @@
-"""The loop, its record, and the checks at its door; on a thousand real images."""
+"""The loop, its record, and the checks at its door."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.optim import SGD
+from torch.utils.data import DataLoader, TensorDataset
 
 from mnist_helpers import History, Net, evaluate, fit, make_loaders, pick_device, set_seed, train_epoch
+from tests.support.checkpoints import BATCHES, Small, loaders_of
+
+SEEN = [*range(0, 250, 16)]  # before each batch of an epoch
 
 
-@pytest.fixture(scope="module")
-def loaders(data_dir):
-    """A thousand images to train on and another thousand to evaluate, for 59,000 would take their time."""
-    made = make_loaders(validation_size=59_000, data_dir=data_dir)
-    return made._replace(validation=make_loaders(validation_size=1000, data_dir=data_dir).validation)
+@pytest.fixture
+def loaders():
+    return loaders_of()
 
 
 @pytest.fixture
 def network():
     set_seed(1)
-    return Net()
+    return Small()
 
 
 def sgd(network, lr=0.01):
@@ -51,195 +54,144 @@ def test_set_seed_repeats_weights_and_dropout():
 
 def test_train_epoch_is_the_loop_written_out(network, loaders):
     """The same epoch by hand: equal bit for bit, dropout included."""
-    by_hand = copy.deepcopy(network)
-    history = History()
+    by_hand, history, losses = copy.deepcopy(network), History(), []
+    network.eval()  # as an evaluation leaves it
     torch.manual_seed(3)
-    train_epoch(network, loaders.train, sgd(network), epoch=2, history=history, progress=False)
+    train_epoch(network, loaders.train, sgd(network), history)
 
     optimizer = sgd(by_hand)
-    losses = []
     torch.manual_seed(3)
     by_hand.train()
-    loaders.train.sampler.set_epoch(2)
+    loaders.train.sampler.set_epoch(1)
     for images, labels in loaders.train:
         optimizer.zero_grad()
         loss = F.nll_loss(F.log_softmax(by_hand(images), dim=1), labels)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+    for name, ours in network.state_dict().items():
+        assert torch.equal(ours, by_hand.state_dict()[name]), name
+    assert network.training
+    assert history == History(250, SEEN, pytest.approx(losses, abs=1e-6))
 
-    for ours, theirs in zip(network.parameters(), by_hand.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
-    assert history.train_seen == [1000, 1640]  # batches 0 and 10 of the second epoch of 1,000 images
-    assert history.train_losses == pytest.approx(losses[::10], abs=1e-6)
 
-
-def test_evaluate_counts_every_image_once_and_weighs_the_last_batch_fairly(network, data_dir):
-    loaders = make_loaders(test_batch_size=333, validation_size=59_000, data_dir=data_dir)
-    loss, accuracy = evaluate(network, loaders.test)
+def test_evaluate_counts_every_image_once_and_weighs_the_last_batch_fairly(network, loaders):
     data = loaders.test.dataset
+    loss, accuracy = evaluate(
+        network, DataLoader(TensorDataset(data.images, data.labels), 33)
+    )  # the last has 1
     with torch.no_grad():
         logits = network(data.images)
     assert loss == pytest.approx(F.cross_entropy(logits, data.labels).item(), abs=1e-5)
-    assert accuracy == (logits.argmax(dim=1) == data.labels).sum().item() / 10_000
+    assert accuracy == (logits.argmax(dim=1) == data.labels).sum().item() / 100
 
 
 def test_evaluate_changes_nothing_and_switches_dropout_off(network, loaders):
     before = copy.deepcopy(network.state_dict())
     network.train()
-    assert evaluate(network, loaders.validation) == evaluate(network, loaders.validation)
+    assert evaluate(network, loaders.test) == evaluate(network, loaders.test)
     assert not network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_an_untrained_network_guesses(network, loaders):
-    loss, accuracy = evaluate(network, loaders.test)
-    assert 2.25 < loss < 2.35  # ln 10 = 2.303
-    assert 0.03 < accuracy < 0.25
-
-
-def test_fit_learns_and_records(network, loaders, capsys):
-    history = fit(network, loaders, sgd(network, lr=0.05), epochs=3, progress=False)
-    assert history.test_seen == [0, 1000, 2000, 3000]
-    assert history.train_seen == [0, 640, 1000, 1640, 2000, 2640]
-    assert len(history.train_losses) == 6
+def test_an_untrained_network_guesses_and_learns(data_dir):
+    """From a thousand of MNIST's images, read on a thousand others."""
+    set_seed(1)
+    network, loaders = Net(), make_loaders(validation_size=59_000, data_dir=data_dir)
+    loaders = loaders._replace(validation=None, test=[next(iter(loaders.test))])
+    history = fit(network, loaders, sgd(network, lr=0.05), epochs=3)
+    assert 2.25 < history.test_losses[0] < 2.35  # ln 10 = 2.303
+    assert 0.03 < history.test_accuracies[0] < 0.25
     assert history.test_losses[-1] < history.test_losses[0] - 0.3
     assert history.test_accuracies[-1] > 0.5
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == [f"epoch {n}" for n in range(4)]
-    assert all("validation loss" in line and "validation accuracy" in line for line in lines)
+    assert history.test_seen == [0, 1000, 2000, 3000]
+    assert history.seen == 3000
+    assert len(history.train_losses) == 48
 
 
-def test_fit_says_test_when_there_is_no_split(network, data_dir, capsys):
-    whole = make_loaders(data_dir=data_dir)
-    short = whole._replace(train=make_loaders(validation_size=59_900, data_dir=data_dir).train)
-    fit(network, short, sgd(network), epochs=1, progress=False)
-    assert "test accuracy" in capsys.readouterr().out
+@pytest.mark.parametrize("name", ["test", "validation"])
+def test_fit_says_what_it_evaluates_on(name, network, loaders, capsys):
+    """The validation set where there is one; the test set is left alone then."""
+    if name == "validation":
+        loaders = loaders._replace(validation=loaders.test, test=None)
+    history = fit(network, loaders, sgd(network), epochs=2)
+    expected = zip(history.test_losses, history.test_accuracies, strict=True)
+    said = [f"epoch {n}: {name} loss {a:.4f}, {name} accuracy {b:.2%}" for n, (a, b) in enumerate(expected)]
+    assert capsys.readouterr().out.splitlines() == said
 
 
 def test_fit_goes_on_where_a_history_ends(network, loaders):
-    optimizer = sgd(network)
-    history = fit(network, loaders, optimizer, epochs=1, progress=False)
-    longer = fit(network, loaders, optimizer, epochs=2, first_epoch=2, history=history, progress=False)
-    assert longer is history
-    assert longer.test_seen == [0, 1000, 2000, 3000]
-    assert longer.train_seen == [0, 640, 1000, 1640, 2000, 2640]
+    """With any object that is told: a tracker's log needs no more (lesson 9)."""
+    optimizer, told = sgd(network), []
+
+    class Told(History):
+        def add_batch(self, loss, count):
+            super().add_batch(loss, count)
+            told.append(count)
+
+        def add_evaluation(self, loss, accuracy):
+            super().add_evaluation(loss, accuracy)
+            told.append("evaluated")
+
+    history = fit(network, loaders, optimizer, epochs=1, history=Told())
+    assert fit(network, loaders, optimizer, epochs=2, history=history) is history
+    assert told == ["evaluated", *([16] * 15 + [10, "evaluated"]) * 3]
+    assert history.test_seen == [0, 250, 500, 750]
+    assert history.train_seen == [250 * epoch + seen for epoch in range(3) for seen in SEEN]
+    assert loaders.train.sampler.state_dict()["epoch"] == 4
 
 
-def test_log_is_given_what_the_history_is(network, loaders):
-    """Called as a tracker's log is: a dict of names and numbers, and the step by name."""
-    calls = []
-
-    def log(values, step):
-        calls.append((step, values))
-
-    history = fit(network, loaders, sgd(network), epochs=2, log=log, log_interval=8, progress=False)
-    steps = [step for step, values in calls if "train/loss" in values]
-    assert steps == [0, 8, 16, 24]  # 1,000 images are 16 batches
-    assert [values["train/loss"] for _, values in calls if "train/loss" in values] == history.train_losses
-    evaluated = [(step, values) for step, values in calls if "train/loss" not in values]
-    assert [step for step, _ in evaluated] == [0, 16, 32]
-    assert [values["validation/loss"] for _, values in evaluated] == history.test_losses
-    assert [values["validation/accuracy"] for _, values in evaluated] == history.test_accuracies
+def test_fit_takes_an_ordinary_loader(network, loaders):
+    """Any loader of images and labels will do, as long as nothing is to be resumed."""
+    data = loaders.train.dataset
+    ordinary = DataLoader(TensorDataset(data.images, data.labels), batch_size=50, shuffle=True)
+    history = fit(network, SimpleNamespace(train=ordinary, validation=None, test=loaders.test), sgd(network))
+    assert history.train_seen == [*range(0, 750, 50)]
+    assert history.test_seen == [0, 250, 500, 750]
 
 
-def test_log_says_test_when_there_is_no_split(network, data_dir):
-    short = make_loaders(data_dir=data_dir)._replace(
-        train=make_loaders(validation_size=59_900, data_dir=data_dir).train
-    )
-    names = []
-    fit(network, short, sgd(network), epochs=1, progress=False, log=lambda values, step: names.append(values))
-    assert [sorted(values) for values in names] == [
-        ["test/accuracy", "test/loss"],
-        ["train/loss"],
-        ["test/accuracy", "test/loss"],
-    ]
+def test_a_pass_that_an_error_broke_off_is_followed_by_a_whole_one(network, loaders):
+    def fail(layer, given):
+        if layer.training and len(history.train_losses) == 5:
+            raise RuntimeError("in batch 5")
 
-
-def test_a_note_is_taken_before_the_step(network, loaders):
-    """A checkpoint that is saved right after a step must hold the note of that step."""
-    history, notes = History(), []
-    optimizer = sgd(network)
-    optimizer.register_step_post_hook(lambda *_: notes.append(len(history.train_losses)))
-    train_epoch(network, loaders.train, optimizer, epoch=1, history=history, log_interval=1, progress=False)
-    assert notes == list(range(1, 17))
-
-
-@pytest.mark.parametrize("first_step", [5, 16])
-def test_an_epoch_taken_up_again_leaves_out_what_was_done(network, loaders, first_step):
-    """From its middle, and from its exact end, where nothing is left to train on."""
-    loaders.train.sampler.set_epoch(2)
-    expected = [labels for _, labels in loaders.train][first_step:]
-    seen, history = [], History()
-    network.register_forward_hook(lambda layer, given, out: seen.append(len(out)))
-    train_epoch(
-        network,
-        loaders.train,
-        sgd(network),
-        epoch=2,
-        first_step=first_step,
-        history=history,
-        log_interval=8,
-        progress=False,
-    )
-    assert seen == [len(labels) for labels in expected]
-    assert history.train_seen == ([1512] if first_step == 5 else [])  # batch 8 of the second epoch
-
-
-def test_only_the_first_epoch_of_fit_starts_in_its_middle(network, loaders):
-    batches = []
-    network.register_forward_hook(lambda layer, given, out: batches.append(layer.training))
-    fit(network, loaders, sgd(network), epochs=2, first_step=10, progress=False)
-    assert sum(batches) == 6 + 16
-
-
-def test_fit_refuses_an_option_that_train_epoch_does_not_have(network, loaders):
-    with pytest.raises(TypeError, match="log_intervall"):
-        fit(network, loaders, sgd(network), log_intervall=5, progress=False)
-
-
-def test_fit_refuses_an_optimizer_of_another_network(network, loaders):
-    with pytest.raises(ValueError, match="holds 0 of this network's 8 parameter tensors and 8 of another's"):
-        fit(network, loaders, sgd(Net()))
-
-
-def test_fit_refuses_an_optimizer_of_half_the_network(network, loaders):
-    with pytest.raises(ValueError, match="holds 2 of this network's 8"):
-        fit(network, loaders, SGD(network.fc2.parameters(), lr=0.1))
-
-
-def test_a_frozen_layer_may_be_left_out(network, loaders):
-    network.conv1.requires_grad_(False)
-    chosen = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    before = network.conv1.weight.clone()
-    fit(network, loaders, SGD(chosen, lr=0.01), epochs=1, progress=False)
-    assert torch.equal(network.conv1.weight, before)
+    history = History()
+    hook = network.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="in batch 5"):
+        train_epoch(network, loaders.train, sgd(network), history)
+    hook.remove()
+    train_epoch(network, loaders.train, sgd(network), history)
+    assert len(history.train_losses) == 5 + BATCHES
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("optimizer", "named"),
     [
-        ({"epochs": 0}, "epochs is 0; allowed is 1 or more"),
-        ({"epochs": 1.5}, "epochs is 1.5"),
-        ({"first_epoch": 0}, "first_epoch is 0; allowed is 1 or more"),
+        (lambda network: sgd(Small()), "holds 0 of this network's 6 parameter tensors and 6 of another's"),
+        (lambda network: SGD(network[6].parameters(), lr=0.1), "holds 2 of this network's 6"),
+        (lambda network: sgd(network, lr=0.0), "lr is 0.0; allowed is a finite number above 0"),
+        (lambda network: sgd(network, lr=float("nan")), "lr is nan; allowed is a finite number above 0"),
+        (lambda network: sgd(network, lr=float("inf")), "lr is inf; allowed is a finite number above 0"),
     ],
 )
-def test_wrong_arguments_are_named_before_any_work(network, loaders, arguments, named, capsys):
+def test_an_optimizer_that_cannot_train_is_named_before_any_work(optimizer, named, network, loaders, capsys):
     with pytest.raises(ValueError, match=named):
-        fit(network, loaders, sgd(network), **arguments)
+        fit(network, loaders, optimizer(network))
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("lr", [0.0, float("nan"), float("inf")])
-def test_a_learning_rate_that_cannot_train_is_refused(network, loaders, lr):
-    with pytest.raises(ValueError, match=r"lr is .*; allowed is a finite number above 0"):
-        fit(network, loaders, sgd(network, lr=lr))
+def test_a_frozen_layer_may_be_left_out(network, loaders):
+    network[0].requires_grad_(False)
+    chosen = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    before = network[0].weight.clone()
+    fit(network, loaders, SGD(chosen, lr=0.01), epochs=1)
+    assert torch.equal(network[0].weight, before)
 
 
 def test_the_bar_goes_to_stdout_and_leaves_no_line(network, loaders, capsys, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE")
-    train_epoch(network, loaders.train, sgd(network), epoch=1, history=History())
+    train_epoch(network, loaders.train, sgd(network), History())
     said = capsys.readouterr()
     assert said.err == ""
     assert "\n" not in said.out

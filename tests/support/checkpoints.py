@@ -222,7 +222,11 @@ PICKLE, CAPITALS = "archive/data.pkl", "archive/DATA.PKL"  # torch takes either
 # Ways to put the bomb into an archive, which zipfile and torch may read differently.
 BOMBS = {
     "2 GB, then no pickle any more": lambda parts: (parts | {PICKLE: BOMB[:-1] + b"\xff."}).items(),
-    "2 GB, in capitals": lambda parts: [(CAPITALS, BOMB), ("x.pkl", parts.pop(PICKLE)), *parts.items()],
+    "2 GB, in capitals": lambda parts: [
+        (CAPITALS, BOMB),
+        ("archive/x.pkl", parts.pop(PICKLE)),
+        *parts.items(),
+    ],
     "2 GB, in capitals beside it": lambda parts: [*parts.items(), (CAPITALS, BOMB)],
     "2 GB, under the same name": lambda parts: [(PICKLE, BOMB), *parts.items()],
 }
