@@ -1,7 +1,7 @@
-"""What holds for the whole test run, and how the lessons are run in it: each once, by nbval, in an empty folder.
+"""How the test run executes the lessons: each one once, by nbval, in an empty folder.
 
-nbval executes the cells and compares those tagged ``nbval-check-output``. Added here: the lesson's probes from
-tests/lessons/lesson_NN.py as a last cell, and what is asked of the outputs that are not compared.
+nbval executes the cells and compares those tagged ``nbval-check-output``. Added here: a last cell with the
+lesson's probes from tests/lessons/lesson_NN.py, and checks of the outputs that are not compared.
 """
 
 import os

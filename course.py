@@ -5,7 +5,7 @@
 
 Both use the virtual or conda environment they are started in, and otherwise make `.venv` beside this
 file. After the first run neither needs a network. Only the standard library is used, because nothing
-else is there yet; the syntax is kept to Python 3.6's, so that an old Python can say what it lacks.
+else is installed yet; the syntax stays within Python 3.6's, so that an old Python can say what it lacks.
 """
 
 import argparse
@@ -61,18 +61,18 @@ def old_python_message():
 
 
 def read_arguments(arguments):
-    """Split the command line into our own options and what goes on to JupyterLab or pytest."""
+    """Split the command line into our own options and what is passed on to JupyterLab or pytest."""
     parser = argparse.ArgumentParser(
         prog="course.py",
         description="Install what the course needs, get MNIST, and open the lessons in JupyterLab.",
-        epilog="All other arguments go on: to JupyterLab (python course.py --no-browser), "
+        epilog="All other arguments are passed on: to JupyterLab (python course.py --no-browser), "
         "or to pytest (python course.py test -k lesson).",
         allow_abbrev=False,
     )
     parser.add_argument(
         "command", nargs="?", choices=["test"], help="run all tests instead of opening the lessons"
     )
-    # Only a first word can be the command; further words belong to pytest or JupyterLab.
+    # Only the first word can be the command; all others belong to pytest or JupyterLab.
     if arguments and (arguments[0] == "test" or arguments[0] in ("-h", "--help")):
         return parser.parse_args(arguments[:1]), list(arguments[1:])
     if arguments and not arguments[0].startswith("-"):
@@ -96,12 +96,12 @@ def find_environment():
 
 
 def make_environment(prefix):
-    """Make a virtual environment at `prefix`, or say what is missing for that."""
+    """Make a virtual environment at `prefix`, or say what is missing."""
     # Debian and Ubuntu take both modules out of Python's own standard library.
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         version = ".".join(str(part) for part in sys.version_info[:2])
         raise CourseError(
-            f"this Python cannot make virtual environments; install them with: "
+            f"this Python cannot make virtual environments; to fix that, run: "
             f"sudo apt install python{version}-venv"
         )
     print(f"Making a virtual environment in {prefix.name}", flush=True)
@@ -118,13 +118,13 @@ def check_python(python):
         works = False
     if not works:
         raise CourseError(
-            "the environment in .venv does not work (its Python is too old, was removed, or the folder was "
-            "copied from another machine); delete the folder .venv and start again"
+            "the environment in .venv does not work (its Python is too old or was removed, or the folder "
+            "was copied from another machine); delete the folder .venv and start again"
         )
 
 
 def check_pip(python):
-    """Make sure that the environment has pip; one that was interrupted in the making has none."""
+    """Make sure that the environment has pip; one interrupted while being made has none."""
     if run(python, "-m", "pip", "--version", quiet=True) == 0:
         return
     if run(python, "-m", "ensurepip") != 0:
@@ -132,7 +132,7 @@ def check_pip(python):
 
 
 def install(python, prefix, with_tests):
-    """Install the requirements into the environment, unless its stamp says that they are there."""
+    """Install the requirements into the environment, unless its stamp says that they are in place."""
     stamp = prefix / STAMP
     wanted = fingerprint()
     installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
@@ -159,18 +159,18 @@ def install_hint():
 
 
 def fingerprint():
-    """Hash what decides about an installation: the requirements, and where this folder lies."""
+    """Hash what an installation depends on: the requirements and this folder's location."""
     parts = [(ROOT / name).read_bytes() for name in ("requirements.txt", "pyproject.toml")]
     parts.append(str(ROOT).encode("utf-8"))
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def open_lessons(python, others):
-    """Start JupyterLab with lesson 1 open; it runs until Ctrl-C. ``others`` are its arguments, and win."""
-    print("Opening lesson 1 in JupyterLab; Ctrl-C twice in this window ends it", flush=True)
+    """Start JupyterLab with lesson 1 open and run it until Ctrl-C; arguments in ``others`` override ours."""
+    print("Opening lesson 1 in JupyterLab; press Ctrl-C twice in this window to end it", flush=True)
     options = ["--LabApp.news_url=None"]  # or the first screen is covered by a question about news
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("You are root: JupyterLab serves this machine alone (127.0.0.1), and asks for its token", flush=True)
+        print("You are root: JupyterLab serves only this machine (127.0.0.1) and needs its token", flush=True)
         options += ["--allow-root", "--ServerApp.ip=127.0.0.1"]
     return run(python, "-m", "jupyterlab", FIRST_LESSON, *options, *others, ends_on_interrupt=True)
 
@@ -178,8 +178,8 @@ def open_lessons(python, others):
 def run(*command, quiet=False, ends_on_interrupt=False):
     """Run a command in the course's folder and return its exit status.
 
-    Ctrl-C reaches the command as well: it is given the time to tidy up. After that KeyboardInterrupt is
-    raised, except for a command of which Ctrl-C is the normal end.
+    Ctrl-C reaches the command as well, which is given time to tidy up. After that KeyboardInterrupt is
+    raised, except for a command that Ctrl-C is the normal way to end.
     """
     output = subprocess.DEVNULL if quiet else None
     interrupted = False
@@ -190,7 +190,7 @@ def run(*command, quiet=False, ends_on_interrupt=False):
                 break
             except KeyboardInterrupt:
                 interrupted = True
-            except SystemExit:  # From SIGTERM, which unlike Ctrl-C has reached this process alone.
+            except SystemExit:  # From SIGTERM, which, unlike Ctrl-C, has reached only this process.
                 process.terminate()
                 raise
     if interrupted and not ends_on_interrupt:

@@ -87,8 +87,8 @@ EMULATED = 5  # GFLOP/s; with instructions, one thread of any CPU of the last te
 def peak(dtype: torch.dtype) -> float:
     """Return the best of ten products of two 2048 x 2048 matrices, in GFLOP/s.
 
-    Where the CPU has no instructions for ``dtype`` it is that of small matrices: ten large products would take
-    minutes, and the number says as much.
+    Where the CPU has no instructions for ``dtype``, it is that of small matrices: ten large products would
+    take minutes, and the number says as much.
     """
     for size in (256, 2048):
         a, b = torch.randn(2, size, size).to(dtype)

@@ -1,9 +1,9 @@
 """The small package shared by the lessons: MNIST in memory, one network, a training loop, checkpoints, plots.
 
-Each name is written out in the lesson that teaches it and kept here for the lessons after that one.
+Each name is written out in the lesson that teaches it and kept here for the lessons after it.
 
 Names are imported when they are first used (PEP 562), so that ``python -m mnist_helpers check`` can still
-say what is wrong on a machine on which torch itself does not import.
+say what is wrong on a machine where torch itself does not import.
 """
 
 from importlib import import_module

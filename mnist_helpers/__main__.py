@@ -1,4 +1,4 @@
-"""The command line, ``python -m mnist_helpers``: the commands are in ``commands/``, a module each."""
+"""The command line, ``python -m mnist_helpers``: the commands are in ``commands/``, one module each."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # A file's name may hold characters that this terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a notebook's has not
+        if hasattr(stream, "reconfigure"):  # a notebook's does not
             stream.reconfigure(errors="backslashreplace")
     try:
         if torchrun_env().world > 1 and options.run is not train.run:
@@ -28,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         status = options.run(options)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever read the output has gone, as `| head` does after ten lines
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
+    except BrokenPipeError:  # the reader of the output is gone, as `| head` is after ten lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains on exit
         return 1
     except ArgumentError as error:
         print_error(f"{parser.prog} {options.command}: {error}")
@@ -57,7 +57,7 @@ def make_parser() -> Parser:
 
 
 def leave(status: int) -> None:
-    """End this process; of many, after an error, at once: Python's own way would wait for the others."""
+    """End this process; after an error, one of several at once: Python's own exit waits for the others."""
     if status and torchrun_env().world > 1:
         sys.stdout.flush()
         os._exit(status)

@@ -10,7 +10,7 @@ NETWORKS = ("Net", "ThreeLayerNet", "WideNet", "ConvNet", "FastNet")  # the clas
 def require_int(name: str, value, *, minimum: int, maximum: int | None = None) -> int:
     """Return ``value`` as an int between ``minimum`` and ``maximum`` (both allowed).
 
-    Raises ValueError that names the argument. numpy's integers are accepted; True and 3.5 are not.
+    Raises a ValueError that names the argument. numpy's integers are accepted; True and 3.5 are not.
     """
     allowed = f"{minimum} or more" if maximum is None else f"{minimum} to {maximum:,}"
     try:
@@ -31,8 +31,8 @@ def check_optimizer(network, optimizer) -> None:
     and this network stays as it is. Lesson 6 shows a well-known tutorial in which that happens.
 
     Raises ValueError when the optimizer holds parameters that are not the network's or leaves some of the
-    trainable ones out, when its learning rate is not above 0, and when it cannot be used by the loop of
-    lesson 3: LBFGS evaluates the loss itself, SparseAdam takes sparse gradients.
+    trainable ones out, when its learning rate is not above 0, and when the loop of lesson 3 cannot
+    use it: LBFGS evaluates the loss itself, SparseAdam takes sparse gradients.
     """
     held = {id(tensor) for group in optimizer.param_groups for tensor in group["params"]}
     own = {id(tensor) for tensor in network.parameters()}

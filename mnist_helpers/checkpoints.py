@@ -1,11 +1,11 @@
-"""Checkpoints: one file with all that a resume needs, never half-written, never executed. Lesson 6.
+"""Checkpoints: one file with everything a resume needs, never half-written, never executed. Lesson 6.
 
 The file is a dict of plain values and tensors::
 
     format      4, the version of this layout
     model       network.state_dict()
     optimizer   optimizer.state_dict()
-    sampler     the place in the data: seed, number of images, epoch, images of the epoch that are done
+    sampler     the place in the data: seed, number of images, epoch, images of the epoch done so far
     random      the random state of the CPU and, where there is one, of each CUDA GPU
     history     the fields of History as a dict
 
@@ -28,14 +28,14 @@ from .trusting.crafted_files import DamagedFile, check_file
 from .trusting.matching import check_keys, check_optimizer_state, check_place, check_weights, require_finite
 
 FORMAT = 4
-LEFT_BEHIND = 3600  # seconds after which a temporary file is nobody's; saving takes far less than one
+LEFT_BEHIND = 3600  # seconds after which a temporary file is abandoned; saving takes far less than one
 
 
 def save_checkpoint(path, network, optimizer, loaders, history):
-    """Write all that a resume needs to ``path``, or leave what stood there as it was. Lesson 6 writes it out.
+    """Write everything a resume needs to ``path``, or leave that file as it was. Lesson 6 writes it out.
 
     Raises CheckpointError when the file cannot be written, or when the network or its optimizer holds NaN or
-    infinity: a good checkpoint is not replaced by a network that is lost.
+    infinity: a good checkpoint is never replaced by a broken network.
     """
     write_state(path, run_state(network, optimizer, loaders, history))
 
@@ -58,7 +58,7 @@ def random_state() -> dict:
 
 
 def restore_random_state(state: dict) -> None:
-    """Set the random state that ``random_state`` returned; GPUs that this machine lacks are left out."""
+    """Set the random state that ``random_state`` returned; GPUs that this machine lacks are skipped."""
     torch.set_rng_state(state["cpu"])
     for index, gpu in enumerate(state["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(gpu, index)
@@ -80,10 +80,10 @@ def write_state(path, state):
         with open(temporary, "wb") as file:
             torch.save(state, file)
             file.flush()
-            os.fsync(file.fileno())  # on the disk before the name points at it
+            os.fsync(file.fileno())  # on the disk before the name points to it
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        reason = first_cause(error)  # torch counts bytes; behind it is what the system said
+        reason = first_cause(error)  # torch's error counts bytes; the system's, behind it, says why
         raise CheckpointError(
             f"{path}: not saved ({reason}); what stood there is unchanged; "
             "make room or choose another path, and save again"
@@ -94,9 +94,9 @@ def write_state(path, state):
 
 
 def remove_leftovers(path) -> None:
-    """Remove what processes that were killed while saving to ``path`` left; a younger file may be in use."""
+    """Remove what processes killed while saving to ``path`` left behind; a newer file may be in use."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
-        with suppress(OSError):  # another process may be quicker, and another user's file stays
+        with suppress(OSError):  # another process may get there first, and another user's file stays
             if time.time() - left.stat().st_mtime > LEFT_BEHIND:
                 left.unlink()
 
@@ -108,8 +108,8 @@ def load_checkpoint(path, network, optimizer=None, loaders=None):
     random state are restored too. Without them only the weights are copied, and the random state stays as it
     is. A file that was saved on a GPU loads on a machine without one.
 
-    Raises CheckpointError when the file is missing, damaged, of another network or of other loaders, and
-    ValueError when the optimizer does not train this network. Either way nothing has been changed.
+    Raises CheckpointError when the file is missing, damaged, or from another network or other loaders, and
+    ValueError when the optimizer does not train this network. Either way, nothing has changed.
     """
     checkpoint = read_checkpoint(path, network)
     if optimizer is not None:
@@ -126,8 +126,8 @@ def load_checkpoint(path, network, optimizer=None, loaders=None):
 def read_checkpoint(path, network=None) -> dict:
     """Return the dict that ``save_checkpoint`` wrote, its tensors on the CPU, or raise CheckpointError.
 
-    With ``network``, its weights must fit that. For a damaged file the error names another one beside it,
-    where there is one that would load.
+    If ``network`` is given, the weights must fit it. For a damaged file, the error names another
+    checkpoint in the same folder that would load, if there is one.
     """
     path = Path(path)
     try:
@@ -146,12 +146,12 @@ def read_checkpoint(path, network=None) -> dict:
 def _read(path, network) -> dict:
     check_file(path)
     try:
-        # weights_only=True is stated, because an environment variable can switch the default off; without it
+        # weights_only=True is stated because an environment variable can switch the default off; without it
         # a file from a stranger can run any program when it is loaded.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: holds more than plain values ({first_line(error)})") from None
-    except Exception as error:  # torch.load raises whatever its reader meets
+    except Exception as error:  # torch.load raises whatever its reader runs into
         raise CheckpointError(f"{path}: cannot be read by PyTorch ({first_line(error)})") from None
     check_keys(path, checkpoint, FORMAT)
     if network is not None:

@@ -21,7 +21,7 @@ MNIST_STD = 0.3081
 
 
 class Digits(NamedTuple):
-    """Digits as they stand in the files.
+    """Digits as stored in the files.
 
     ``images`` is uint8 (N, 28, 28), from 0, black, to 255, white; ``labels`` is int64 (N,), from 0 to 9.
     """
@@ -31,7 +31,7 @@ class Digits(NamedTuple):
 
 
 class Loaders(NamedTuple):
-    """What ``make_loaders`` returns; ``validation`` is None where no split was asked for."""
+    """What ``make_loaders`` returns; ``validation`` is None if no split was asked for."""
 
     train: DataLoader
     validation: DataLoader | None
@@ -39,7 +39,7 @@ class Loaders(NamedTuple):
 
 
 def load_mnist(data_dir: str | Path | None = None) -> tuple[Digits, Digits]:
-    """Return ``(train, test)``: 60,000 and 10,000 digits, fetched and verified first where that is needed.
+    """Return ``(train, test)``: 60,000 and 10,000 digits, fetched and verified first if necessary.
 
     Raises DataError when the data is not there and cannot be fetched.
     """
@@ -77,7 +77,7 @@ class NormalisedDigits(Dataset):
         return self.images[index], self.labels[index]
 
     def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        # DataLoader calls this, where it exists, once a batch rather than __getitem__ 64 times.
+        # If this exists, DataLoader calls it once per batch instead of __getitem__ 64 times.
         chosen = torch.tensor(indices)
         return self.images.index_select(0, chosen), self.labels.index_select(0, chosen)
 
@@ -86,9 +86,9 @@ class EpochOrder(Sampler[int]):
     """A shuffled order that depends on ``(seed, epoch)`` alone, and on nothing that happened before.
 
     PyTorch's own RandomSampler draws from the global random state, so its order depends on everything that
-    used a random number earlier. Here a complete pass is followed by the next epoch, and one that is broken
-    off is begun again. During a pass ``state_dict`` says how far it has come; after ``load_state_dict`` the
-    next pass goes on from there.
+    used a random number earlier. Here a complete pass is followed by the next epoch, and one that breaks off
+    starts over. During a pass ``state_dict`` says how far it has got; after ``load_state_dict`` the next
+    pass continues from there.
     """
 
     def __init__(self, size: int, *, seed: int) -> None:
@@ -98,14 +98,14 @@ class EpochOrder(Sampler[int]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass, as torch's DistributedSampler does; epochs count from 1."""
         self.epoch = require_int("epoch", epoch, minimum=1)
-        self.taken, self._skip, self._current_pass = 0, 0, None  # a pass begun before has no say any more
+        self.taken, self._skip, self._current_pass = 0, 0, None  # a pass begun earlier no longer counts
 
     def state_dict(self) -> dict:
         """Return seed, size and epoch, and how many images of the epoch have been taken."""
         return {"seed": self.seed, "size": self.size, "epoch": self.epoch, "taken": self.taken}
 
     def load_state_dict(self, state: dict) -> None:
-        """Let the next pass go on where ``state`` was taken. Raises ValueError if that was another order."""
+        """Let the next pass continue where ``state`` was taken. Raises ValueError if the order differs."""
         if (state["seed"], state["size"]) != (self.seed, self.size):
             raise ValueError(
                 f"the saved order is of {state['size']:,} images with seed {state['seed']}, "
@@ -125,7 +125,7 @@ class EpochOrder(Sampler[int]):
             for taken in range(skip, self.size):
                 self.taken = taken + 1
                 yield order[taken]
-        except GeneratorExit:  # broken off, perhaps long ago: if no other has begun, it is begun again
+        except GeneratorExit:  # broken off, perhaps long ago: unless another has begun, it starts over
             if self._current_pass is this_pass:
                 self.set_epoch(epoch)
                 self.taken = self._skip = skip
@@ -152,7 +152,7 @@ def make_loaders(
     the training batches is a function of ``(seed, epoch)`` alone; validation and test are not shuffled.
 
     Raises ValueError for a batch size below 1, a negative seed or a validation split that leaves no training
-    image, and DataError when the data cannot be had.
+    image, and DataError when the data cannot be obtained.
     """
     batch_size = require_int("batch_size", batch_size, minimum=1)
     test_batch_size = require_int("test_batch_size", test_batch_size, minimum=1)
@@ -177,7 +177,7 @@ def _shuffled(digits: Digits, batch_size: int, seed: int) -> DataLoader:
         batch_size=batch_size,
         sampler=EpochOrder(len(dataset), seed=seed),
         collate_fn=_as_it_is,
-        # Every pass over a DataLoader draws one number for its workers. From a generator of its own, so that
+        # Every pass over a DataLoader draws one number for its workers. It has its own generator, so that
         # the global random state, which dropout uses, does not depend on how often the loader was started.
         generator=torch.Generator(),
     )

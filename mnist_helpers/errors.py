@@ -16,7 +16,7 @@ class TrainingError(ReaderError):
 class LostProcess(TrainingError):
     """Another process of the same training has ended, and this one cannot go on without it.
 
-    ``path`` is that of the checkpoint, if training had begun.
+    ``path`` is the checkpoint's, if training had begun.
     """
 
     def __init__(self, path=None) -> None:

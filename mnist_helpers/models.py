@@ -84,7 +84,7 @@ class ConvNet(nn.Module):
     """Two convolutions, one pooling, two linear layers: 1,007,590 parameters. Written out in lesson 8.
 
     Layers and sizes are those of SwanLab's MNIST example (lesson 9), which returned ``log_softmax`` and fed
-    it to ``CrossEntropyLoss``, a second softmax; here logits.
+    it to ``CrossEntropyLoss``, a second softmax; this one returns logits.
 
     ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
     """
@@ -109,7 +109,7 @@ class FastNet(nn.Module):
 
     Made to be trained to 99 % in seconds (``mnist_helpers.recipes.FAST`` says how): few layers, 16 and 32
     channels, which fill the registers of a CPU, and no dropout, because it sees each image at most once.
-    Batch norm comes after the pooling, where there is a quarter of the numbers left. ``first`` is the number
+    Batch norm comes after the pooling, where a quarter of the numbers are left. ``first`` is the number
     of channels of the first layer; ``norm=nn.Identity`` leaves the norm out, to see what it does.
 
     ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.

@@ -3,7 +3,7 @@
 The form is that of Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits",
 whose page describes it: each digit was fitted into a box of 20 × 20 pixels, keeping its aspect ratio, and the
 box was placed in a field of 28 × 28 so that the centre of mass lies in the middle. A network trained on MNIST
-has seen nothing else, so that a drawing as it comes is often misread.
+has seen nothing else, so a drawing used as it comes is often misread.
 """
 
 import warnings
@@ -18,10 +18,10 @@ from .errors import ReaderError
 FIELD = 28  # pixels, the side of an image of MNIST
 BOX = 20  # pixels, the longer side of the digit in it
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # not TIFF and PSD, which are large, nor EPS, a program
-LEAST_CONTRAST = 24  # of 255; what differs less from its background is not taken for ink
-FAINT = 0.15  # of the strongest ink; what is fainter does not enlarge the digit's box
-WORKING_SIDE = 1000  # pixels; of a larger picture, blocks are averaged first
-NOISE = 0.4  # of the strongest ink; more than that on the border is a stroke which touches it, not noise
+LEAST_CONTRAST = 24  # of 255; anything closer to its background does not count as ink
+FAINT = 0.15  # of the strongest ink; anything fainter does not enlarge the digit's box
+WORKING_SIDE = 1000  # pixels; in a larger picture, blocks are averaged first
+NOISE = 0.4  # of the strongest ink; more than that on the border is a stroke touching it, not noise
 
 
 class PictureError(ReaderError):
@@ -31,10 +31,10 @@ class PictureError(ReaderError):
 def read_digit(path: str | Path) -> torch.Tensor:
     """Return the digit in a picture file as MNIST stores one: uint8 (28, 28), from 0, black, to 255, white.
 
-    The picture may have any size and colours. It is read as one digit on a background of another colour, the
-    one that most of the picture's border has.
+    The picture may have any size and colours. It is read as one digit on a background of another colour,
+    that of most of the picture's border.
 
-    Raises PictureError when there is no such file, when it is no picture or a damaged one, when it has more
+    Raises PictureError when there is no such file, when it is not a picture or is damaged, when it has more
     pixels than Pillow allows (about 89 million), and when it is blank or holds nothing but specks.
     """
     picture = read_picture(Path(path))
@@ -42,8 +42,8 @@ def read_digit(path: str | Path) -> torch.Tensor:
     if ink is None:
         raise PictureError(f"{path}: is blank, or too pale; draw one digit, dark on light or light on dark")
     digit = fit_into_box(crop(ink))
-    if not digit.any():  # two specks of dust on a sheet: what lies between them is the digit's box
-        raise PictureError(f"{path}: nothing is left of it at MNIST's size; cut the picture to the digit")
+    if not digit.any():  # two specks of dust on a sheet: the digit's box spans the gap between them
+        raise PictureError(f"{path}: nothing is left of it at MNIST's size; crop the picture to the digit")
     strongest = digit.astype(np.float32) * (255 / digit.max())
     return centre_by_mass(strongest.round().astype(np.uint8))
 
@@ -69,15 +69,15 @@ def read_picture(path: Path) -> Image.Image:
         ) from None
     except PermissionError as error:
         raise PictureError(f"{path}: cannot be opened ({error.strerror})") from None
-    except Exception as error:  # Pillow raises whatever its decoder meets
+    except Exception as error:  # Pillow raises whatever its decoder runs into
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise PictureError(f"{path}: is damaged or cut short ({reason}); save or copy it again") from None
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:
-    """Return a picture as RGB, or as RGBA where parts are transparent, 8 bits a colour."""
+    """Return a picture as RGB, or as RGBA if parts are transparent, 8 bits per colour."""
     information = picture.info  # holds the orientation
-    if picture.mode.startswith("I"):  # 16 bits; Pillow's convert would turn all above 255 into white
+    if picture.mode.startswith("I"):  # 16 bits; Pillow's convert would turn everything above 255 white
         values = np.asarray(picture).astype(np.float32) / 257  # 65535 becomes 255
         picture = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
     mode = "RGBA" if picture.has_transparency_data else "RGB"
@@ -88,7 +88,7 @@ def eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def working_size(picture: Image.Image) -> Image.Image:
-    """Return a large picture smaller, with its longer side from 1,000 to 1,999 pixels, each one a mean."""
+    """Return a large picture shrunk to 1,000 to 1,999 pixels on its longer side, each one a mean."""
     information = picture.info
     picture = picture.reduce(max(max(picture.size) // WORKING_SIDE, 1))  # by 1: a copy
     picture.info = information
@@ -96,10 +96,10 @@ def working_size(picture: Image.Image) -> Image.Image:
 
 
 def on_a_background(picture: Image.Image) -> Image.Image:
-    """Return RGB, with white behind what is transparent, or black where the visible part is light."""
+    """Return RGB, with white behind transparent parts, or black if the visible part is light."""
     if picture.mode == "RGB":
         return picture
-    # A little more than nothing, because of a picture in which nothing is visible.
+    # Slightly above zero, for a picture in which nothing is visible.
     alpha = np.asarray(picture.getchannel("A"), dtype=np.float32) + 1e-6
     light = np.average(np.asarray(picture.convert("L")), weights=alpha)
     behind = Image.new("RGBA", picture.size, "black" if light > 127 else "white")
@@ -110,8 +110,8 @@ def find_ink(picture: Image.Image) -> Image.Image | None:
     """Return how far each pixel's colour is from the background's, mode "L", 0 to 255, or None if blank.
 
     ``picture`` is RGB. The distance is the largest of the three in red, green and blue, so that dark on
-    light, light on dark and red on green all become white on black. What most of the border has as well, such
-    as the grain of paper, counts as none.
+    light, light on dark and red on green all become white on black. What most of the border has too, such as
+    the grain of paper, counts as none.
     """
     ink = np.maximum.reduce([distance_from_background(np.asarray(channel)) for channel in picture.split()])
     strongest, noise = ink.max(), np.percentile(border(ink), 90)
@@ -124,7 +124,7 @@ def find_ink(picture: Image.Image) -> Image.Image | None:
 def distance_from_background(values: np.ndarray) -> np.ndarray:
     """Return how far one colour's values (H, W), 0 to 255, are from its background, float32 (H, W).
 
-    The background is the median of the border, or, where that fits more of the border, as on a photograph of
+    The background is the median of the border, or, where that fits more of the border, as in a photograph of
     paper lit from one side, it runs evenly from the median of one side to that of the opposite one.
     """
     values = values.astype(np.float32)
@@ -147,7 +147,7 @@ def border(values) -> np.ndarray:
 
 def crop(ink: Image.Image) -> Image.Image:
     """Return the part of ``ink`` that holds the digit, without the fainter noise around it."""
-    smooth = ink.filter(ImageFilter.BoxBlur(max(ink.size) // 400))  # single grains are no strokes
+    smooth = ink.filter(ImageFilter.BoxBlur(max(ink.size) // 400))  # single grains are not strokes
     least = FAINT * smooth.getextrema()[1]
     return ink.crop(smooth.point(lambda value: 255 if value > least else 0).getbbox())
 
@@ -155,7 +155,7 @@ def crop(ink: Image.Image) -> Image.Image:
 def fit_into_box(ink: Image.Image) -> np.ndarray:
     """Return ``ink`` with its longer side at 20 pixels, uint8 (h, w).
 
-    Made smaller, each pixel is the mean of the area it stands for, so that thin strokes become grey instead
+    When shrunk, each pixel is the mean of the area it stands for, so that thin strokes become grey instead
     of vanishing.
     """
     scale = BOX / max(ink.size)
@@ -167,8 +167,8 @@ def fit_into_box(ink: Image.Image) -> np.ndarray:
 def centre_by_mass(digit: np.ndarray) -> torch.Tensor:
     """Return uint8 (28, 28) with ``digit``, at most (20, 20), moved by whole pixels to the middle.
 
-    The centre of mass comes to lie from 13.5 up to 14.5 in rows and in columns, counted from 0, where it lies
-    in all of MNIST's test images.
+    The centre of mass ends up at 13.5 up to 14.5 in rows and in columns, counted from 0, as in all of
+    MNIST's test images.
     """
     field = np.zeros((FIELD, FIELD), dtype=np.uint8)
     corner = []

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import torch
 
-# Okabe and Ito's palette, told apart by colour-blind readers; line style and marker differ as well.
+# Okabe and Ito's palette, which colour-blind readers can tell apart; line style and marker differ as well.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 
 
@@ -34,7 +34,7 @@ def plot_history(history, *, title="Loss against images seen", smooth=0):
     """Draw the training loss as a line and the test loss as dots. Written out in lesson 4.
 
     ``history`` is a History; with ``smooth=n`` the mean of each n neighbouring training losses is drawn over
-    the raw ones. Both axes are named: images seen, and the negative log likelihood in nats.
+    the raw ones. Both axes are labelled: images seen, and the negative log likelihood in nats.
     """
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
     raw = torch.tensor(history.train_losses)
@@ -55,7 +55,7 @@ def plot_history(history, *, title="Loss against images seen", smooth=0):
 
 
 def show_predictions(images, labels, logits, *, columns=6, title=None):
-    """Draw digits with the network's answers and confidences; a mistake has a cross, its label, a frame.
+    """Draw digits with the network's answers and confidences; a mistake has a cross, its label and a frame.
 
     ``images`` (N, 1, 28, 28) or (N, 28, 28), ``labels`` (N,), ``logits`` (N, 10). Written out in lesson 5.
     """
@@ -66,7 +66,7 @@ def show_predictions(images, labels, logits, *, columns=6, title=None):
         said = f"{digit}" if digit == label else f"✗ {digit}, label {label}"
         titles.append(f"{said}\n{share:.0%}")
     figure = show_digits(images, titles, columns=columns, title=title)
-    for axis, said in zip(figure.axes, titles, strict=False):  # the last row may have empty places
+    for axis, said in zip(figure.axes, titles, strict=False):  # the last row may have empty cells
         if said.startswith("✗"):
             axis.set_axis_on()  # show_digits had switched it off, and the frame with it
             axis.set(xticks=[], yticks=[])

@@ -13,11 +13,11 @@ from .models import FastNet, Net
 
 @dataclass(frozen=True)
 class Recipe:
-    """What one training does; the defaults are those of lesson 3. Lesson 10 writes it out.
+    """What one training run does; the defaults are those of lesson 3. Lesson 10 writes it out.
 
     ``images_seen`` counts an image as often as it is seen: 60,000 is one epoch. ``one_cycle`` lets the
     learning rate rise to ``lr`` over the first quarter of the steps and fall to nearly 0 over the rest.
-    ``frozen_after`` is the share of the steps after which the first layer learns no more.
+    ``frozen_after`` is the share of the steps after which the first layer stops learning.
     """
 
     network: Callable = Net
@@ -37,7 +37,7 @@ def train_recipe(recipe, images, labels, *, seed):
     """Train by ``recipe`` from the weights of ``seed``, and return the network. Written out in lesson 10.
 
     ``images`` is float32 (N, 1, 28, 28), normalised, and ``labels`` int64 (N,), both in memory, on the device
-    that is to compute. ``seed`` chooses the initial weights and the order of the images too.
+    that computes. ``seed`` chooses both the initial weights and the order of the images.
     """
     torch.manual_seed(seed)
     network = recipe.network().to(images.device).train()
@@ -71,7 +71,7 @@ def one_cycle(lr, steps):
 
 
 def freeze_first_layer(network):
-    """Let FastNet's first layer learn no more, so that the backward pass ends before it. Lesson 10."""
+    """Stop FastNet's first layer from learning, so that the backward pass ends before it. Lesson 10."""
     network.conv1.requires_grad_(False)
     network.norm1.requires_grad_(False).eval()  # eval: with the running mean and variance, as they are now
 
@@ -95,4 +95,4 @@ _add("label smoothing", label_smoothing=0.1)
 _add("half the images", images_seen=30_000)
 _add("frozen layer", frozen_after=0.5)
 FAST = LADDER["frozen layer"]
-_add("bfloat16", bfloat16=True)  # pays on a CPU that has instructions for it, and on GPUs
+_add("bfloat16", bfloat16=True)  # pays off on a CPU that has instructions for it, and on GPUs

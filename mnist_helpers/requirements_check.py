@@ -18,14 +18,14 @@ from .errors import first_line
 
 DISTRIBUTION = "mnist-notebooks"
 OLDEST_PYTHON = (3, 11)
-IMPORTED_AS = {"pillow": "PIL"}  # all others bear the name under which they are installed
+IMPORTED_AS = {"pillow": "PIL"}  # all others are imported under the name they are installed by
 # MNIST takes 55 MB unpacked and as much again while it is being unpacked; the lessons' checkpoints are small.
 MEGABYTES_WITHOUT_DATA = 200
 MEGABYTES_WITH_DATA = 50
 
 INSTALL = "in the course's folder: python -m pip install -r requirements.txt"
 FETCH = "python -m mnist_helpers fetch"
-# In the error of a torchvision whose compiled part was built for another torch than the one it finds.
+# In the error of a torchvision whose compiled part was built for a different torch from the one it finds.
 MISMATCH = ("operator torchvision::nms does not exist", "undefined symbol", "could not be found in")
 BOTH_FROM_ONE_PLACE = (
     "install both from one place, and in one go: "
@@ -109,7 +109,7 @@ def is_older(version: str, floor: str) -> bool:
 
 
 def check_pairs(packages: Collection[str]) -> Iterator[Finding]:
-    """Ask pip whether the packages, torchvision and torch above all, fit; say nothing without pip."""
+    """Ask pip whether the packages, torchvision and torch above all, go together; say nothing without pip."""
     command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if not done.stdout:
@@ -120,7 +120,7 @@ def check_pairs(packages: Collection[str]) -> Iterator[Finding]:
     for line in found:
         yield Finding(False, line, BOTH_FROM_ONE_PLACE if "torchvision" in line else f"{INSTALL} --upgrade")
     if not found:
-        yield Finding(True, "pip check: these packages fit each other")
+        yield Finding(True, "pip check: these packages fit together")
 
 
 def check_jupyter() -> Finding:
@@ -133,14 +133,14 @@ def check_jupyter() -> Finding:
 
 
 def check_data_and_disk(data_dir: str | Path | None = None) -> Iterator[Finding]:
-    """Check that MNIST lies verified in the data folder, and that there is room for what is still to come."""
+    """Check that the data folder holds MNIST, verified, and that there is room for what is still to come."""
     try:
         from .fetching import find_data_dir
         from .fetching.raw_files import FILES, describe_problem
 
         folder = find_data_dir(data_dir)
     except ImportError as error:
-        yield Finding(False, f"data: cannot be looked for: {first_line(error)}", INSTALL)
+        yield Finding(False, f"data: cannot look for it: {first_line(error)}", INSTALL)
         return
     raw = folder / "MNIST" / "raw"
     checked = [(file.name, describe_problem(raw / file.name, file)) for file in FILES]

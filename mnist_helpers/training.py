@@ -62,7 +62,7 @@ class History:
 
 
 def train_epoch(network, loader, optimizer, history):
-    """Train ``network`` on every batch of ``loader`` once, and tell ``history``. Lesson 3 writes it out.
+    """Train ``network`` on every batch of ``loader`` once, recorded in ``history``. Lesson 3 writes it out.
 
     ``loader`` yields images (B, 1, 28, 28) and labels (B,). The network is left in training mode.
     """
@@ -99,7 +99,7 @@ def fit(network, loaders, optimizer, *, epochs=3, history=None):
     """Train for ``epochs`` more epochs, evaluate after each, and return the History. Lesson 3 writes it out.
 
     Evaluates on ``loaders.validation`` where there is a split, otherwise on ``loaders.test``. A new run is
-    evaluated once before it trains; one that passes the ``history`` so far goes on from there.
+    evaluated once before it trains; a call with the ``history`` so far continues from there.
 
     Raises ValueError when the optimizer does not train this network (lesson 6).
     """

@@ -1,1 +1,1 @@
-"""The commands of ``python -m mnist_helpers``, a module each: ``add_parser`` and ``run``."""
+"""The commands of ``python -m mnist_helpers``, one module each: ``add_parser`` and ``run``."""

@@ -16,13 +16,13 @@ PATIENCE = 5  # seconds in which torchrun notices that a process has ended, and 
 
 
 class ArgumentError(Exception):
-    """An argument cannot be used, which was seen only after parsing; the text names the argument."""
+    """An argument cannot be used, which showed only after parsing; the text names the argument."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with an error in one line: its usual lines of usage push the error out of sight.
+    """argparse with one-line errors: its usual lines of usage push the error out of sight.
 
-    Names must be written out: argparse takes --epoch for --epochs, until there is a second one like it.
+    Names must be written in full: argparse takes --epoch for --epochs, until there is a second one like it.
     """
 
     def __init__(self, **options) -> None:
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def print_error(text, error: BaseException | None = None) -> None:
-    """Print to stderr. Where several processes have the same error, such as a wrong argument, the first does.
+    """Print to stderr. If several processes have the same error, such as a wrong argument, the first prints.
 
     It then ends, and torchrun ends the others while they still wait here. One that is not ended has an error
     of its own, and prints it with its number. A process lost during training is reported at once.

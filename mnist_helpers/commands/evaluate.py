@@ -1,4 +1,4 @@
-"""``evaluate``: how well a trained network reads the test images, in all and digit by digit."""
+"""``evaluate``: how well a trained network reads the test images, overall and digit by digit."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ def add_parser(commands) -> None:
         "evaluate",
         help="say how well a trained network reads the test images",
         description="Print the loss and the accuracy of a trained network on MNIST's 10,000 test images, the "
-        "accuracy for each digit, and which digits are taken for which. Changes nothing.",
+        "accuracy for each digit, and which digits are mistaken for which. Changes nothing.",
         epilog="Example: python -m mnist_helpers evaluate runs/first/checkpoint.pt",
     )
     add_checkpoint(parser)
@@ -69,7 +69,7 @@ def evaluate_in_detail(network, loader):
     predictions = []  # noted as they are made, so that no second pass is needed
     note = network.register_forward_hook(lambda *call: predictions.append(call[-1].argmax(dim=1).cpu()))
     try:
-        # After two seconds, and on a terminal alone.
+        # After two seconds, and only on a terminal.
         loss, accuracy = evaluate(network, tqdm(loader, "test images", delay=2, leave=False, disable=None))
     finally:
         note.remove()
@@ -78,7 +78,7 @@ def evaluate_in_detail(network, loader):
 
 
 def report(result: dict) -> str:
-    """Return the result as text: a line in all, a line per digit, the confusion matrix."""
+    """Return the result as text: the totals, a line per digit, the confusion matrix."""
     trained = f"{counted(result['epochs'], 'epoch')} ({result['images_seen']:,} images)"
     lines = [
         f"{result['network']} after {trained}, from {result['checkpoint']}",

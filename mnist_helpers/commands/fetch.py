@@ -9,14 +9,14 @@ def add_parser(commands) -> None:
         "fetch",
         help="download MNIST, if it is not here yet",
         description="Get the four files of MNIST (a download of 12 to 16 MB), check every byte of them, and "
-        "print the folder they lie in. Where they are here already, no network is needed.",
+        "print the folder they are in. If they are here already, no network is needed.",
     )
     add_data_dir(parser)
     parser.set_defaults(run=run)
 
 
 def run(options) -> int:
-    """Get MNIST and print where it lies. Raises DataError if no source gave it."""
+    """Get MNIST and print where it is. Raises DataError if no source has it."""
     # Imported here, so that `check` works where this cannot be imported.
     from ..fetching import fetch_mnist
 

@@ -17,14 +17,14 @@ def add_parser(commands) -> None:
         help="read the digits in pictures with a trained network",
         description="Print which digit a trained network sees in each picture, how sure it is, and its "
         "second choice. A picture is a PNG or JPEG of any size and colours with one digit on an even "
-        "background; it is brought to the form of MNIST first: white on black, 20 pixels high or wide, in "
-        "the middle of 28 by 28. The network knows nothing but digits, so that a confident answer about a "
+        "background; it is first brought into MNIST's form: white on black, 20 pixels high or wide, in "
+        "the middle of 28 by 28. The network knows nothing but digits, so a confident answer about a "
         "picture that is no digit means nothing.",
         epilog="Example: python -m mnist_helpers predict runs/first/checkpoint.pt seven.png",
     )
     add_checkpoint(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="a picture of one digit")
-    parser.add_argument("--json", action="store_true", help="print a JSON list, an object for each picture")
+    parser.add_argument("--json", action="store_true", help="print a JSON list, one object per picture")
     parser.add_argument(
         "--picture",
         metavar="FILE",
@@ -51,7 +51,7 @@ def run(options) -> int:
 
 
 def check_picture(options) -> None:
-    """Raise ArgumentError when ``--picture`` names a file that exists, for it would be overwritten."""
+    """Raise ArgumentError when ``--picture`` names a file that exists, which would be overwritten."""
     if options.picture and options.picture.exists():
         raise ArgumentError(f"argument --picture: {options.picture} exists; choose another name")
 
@@ -59,7 +59,7 @@ def check_picture(options) -> None:
 def read_digits(paths: list[Path]):
     """Return the files that could be read, and their digits, uint8 (N, 28, 28).
 
-    What is wrong with the others is said on stderr, a line each: one of them must not hide the rest.
+    What is wrong with the others goes to stderr, one line each: one of them must not hide the rest.
     """
     import torch
 
@@ -115,13 +115,13 @@ def draw(path: Path, digits, answers: list[dict]) -> None:
     """
     import matplotlib
 
-    matplotlib.use("Agg")  # into a file, on a machine with a screen too
+    matplotlib.use("Agg")  # into a file, even on a machine with a screen
     from ..errors import ReaderError
     from ..plots import show_digits
 
     titles = []
     for each in answers:
-        name = Path(each["file"]).name.replace("$", r"\$")  # matplotlib reads formulas between two of them
+        name = Path(each["file"]).name.replace("$", r"\$")  # matplotlib reads a formula between two of them
         name = name if len(name) <= 22 else f"{name[:10]}…{name[-11:]}"
         titles.append(f"{name}\n{in_words(each)}".replace(", then", "\nthen"))
     figure = show_digits(digits, titles, columns=min(len(digits), 6), size=2)

@@ -14,12 +14,12 @@ def add_checkpoint(parser) -> None:
         "checkpoint",
         metavar="CHECKPOINT",
         type=Path,
-        help="the file of a trained network, or the folder of a run, whose checkpoint.pt is then taken",
+        help="the file of a trained network, or the folder of a run, whose checkpoint.pt is then used",
     )
     parser.add_argument(
         "--network",
         choices=NETWORKS,
-        help="which network of the course it is (otherwise: the one that its weights fit)",
+        help="which network of the course it is (default: the one that its weights fit)",
     )
     parser.add_argument("--device", metavar="NAME", default="auto", help=DEVICE_HELP)
 

@@ -33,13 +33,13 @@ def add_parser(commands) -> None:
         "--resume",
         action="store_true",
         help="go on with the run in --run-dir, with the settings in its config.json; --epochs may be raised, "
-        "and --lr may be another one",
+        "and --lr may be changed",
     )
     parser.set_defaults(run=run)
 
 
 def run(options) -> int:
-    """Train, and return 0, or 130 where Ctrl-C stopped it."""
+    """Train, and return 0, or 130 if Ctrl-C stopped it."""
     if options.resume and options.run_dir is None:
         raise ArgumentError("argument --resume: say which run, with --run-dir")
     given = given_settings(options)

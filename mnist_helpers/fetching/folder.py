@@ -1,7 +1,7 @@
-"""The folder that holds MNIST: where it is, what is missing in it, and how it is filled.
+"""The folder that holds MNIST: where it is, what is missing from it, and how it is filled.
 
 The data may come from anywhere, but only the right bytes are used: each file is compared with its SHA-256.
-torchvision's own loader trusts what lies there, has no timeout, and is confused by two processes at once.
+torchvision's own loader trusts what is there, has no timeout, and is confused by two processes at once.
 """
 
 import errno
@@ -23,20 +23,20 @@ SCRATCH = ".fetching-"
 
 
 class DataError(ReaderError):
-    """MNIST is not there and cannot be had; the text says why and what to do."""
+    """MNIST is not there and cannot be obtained; the text says why and what to do."""
 
 
 def find_data_dir(data_dir: str | Path | None = None) -> Path:
     """Return the data folder, which need not exist yet, as an absolute path.
 
-    That is the argument; the environment variable ``MNIST_DATA_DIR``; ``data/`` at the root of a checkout of
-    the course; otherwise a cache folder of this user.
+    That is the argument; else the environment variable ``MNIST_DATA_DIR``; else ``data/`` at the root of a
+    checkout of the course; else a cache folder of this user.
     """
     chosen = data_dir or os.environ.get("MNIST_DATA_DIR")
     if chosen:
         try:
             return Path(chosen).expanduser().absolute()
-        except RuntimeError:  # ~name, and nobody here is called that
+        except RuntimeError:  # ~name, and there is no such user here
             return Path(chosen).absolute()
     root = Path(__file__).resolve().parents[2]
     with suppress(OSError, ValueError, KeyError):
@@ -52,7 +52,7 @@ def fetch_mnist(data_dir: str | Path | None = None) -> Path:
     """Return the folder that holds MNIST, verified, after fetching what is missing.
 
     The layout is torchvision's, so ``torchvision.datasets.MNIST(fetch_mnist(), download=False)`` opens it.
-    Where all four files verify, nothing is fetched or written. Files put into the folder by hand are used,
+    If all four files verify, nothing is fetched or written. Files put into the folder by hand are used,
     unpacked or as ``.gz``. Raises DataError when no source has the data or the folder cannot be used.
     """
     return _fetch(find_data_dir(data_dir))
@@ -63,7 +63,7 @@ def _fetch(root: Path, sources=None) -> Path:
     raw = root / "MNIST" / "raw"
     if not (missing := _missing(raw)):
         if any(raw.glob(f"{SCRATCH}*")):  # a process was killed when its last file was in place
-            # Refused where another process is still at work, or the folder cannot be written: never mind.
+            # Refused if another process is still at work, or the folder cannot be written: never mind.
             with suppress(OSError, DataError), _lock(raw, wait=False):
                 pass
         return root
@@ -72,7 +72,7 @@ def _fetch(root: Path, sources=None) -> Path:
         _announce(raw, missing)
         raw.mkdir(parents=True, exist_ok=True)
         with _lock(raw):
-            if missing := _missing(raw):  # else another process has fetched them while this one waited
+            if missing := _missing(raw):  # or another process fetched them while this one waited
                 _fill(raw, missing, sources)
                 print(f"MNIST: verified in {raw}", flush=True)
     except OSError as error:
@@ -101,7 +101,7 @@ def _lock(raw: Path, wait: bool = True):
         held = lock.acquire()
     except NotImplementedError:
         raise DataError(
-            f"{raw.parent} cannot be locked. Set MNIST_DATA_DIR to a folder on a disk of this machine."
+            f"{raw.parent} cannot be locked. Set MNIST_DATA_DIR to a folder on this machine's own disk."
         ) from None
     for left in raw.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -109,7 +109,7 @@ def _lock(raw: Path, wait: bool = True):
 
 
 def _check_folder(raw: Path) -> None:
-    """Raise DataError where ``raw`` cannot be made."""
+    """Raise DataError if ``raw`` cannot be made."""
     for path in (*reversed(raw.parents), raw):
         if path.is_dir():
             continue
@@ -125,12 +125,12 @@ def _check_folder(raw: Path) -> None:
         named = os.environ.get("MNIST_DATA_DIR") and root == find_data_dir()
         raise DataError(
             f"{'MNIST_DATA_DIR points at' if named else 'The data folder is'} {root}, and {path} {what}. "
-            "Move that away, or set MNIST_DATA_DIR to a folder."
+            "Move that out of the way, or set MNIST_DATA_DIR to a folder."
         )
 
 
 def _announce(raw: Path, missing: list[RawFile]) -> None:
-    """Say what will be downloaded, and where to: the folder's name may be a typing error."""
+    """Say what will be downloaded, and where: the folder's name may be a typo."""
     root = raw.parents[1]
     size = sum(file.size for file in missing if not any(map(Path.is_file, _by_hand(raw, file))))
     if size:
@@ -142,7 +142,7 @@ def _announce(raw: Path, missing: list[RawFile]) -> None:
 
 
 def _fill(raw: Path, missing: list[RawFile], sources) -> None:
-    """Put the missing files into place, from what lies in the folder or else from the sources in order."""
+    """Put the missing files into place, from what is in the folder or else from the sources in order."""
     for file in missing:
         _set_aside(raw / file.name, describe_problem(raw / file.name, file))
     reasons: dict[str, str] = {}
@@ -167,7 +167,7 @@ def _fill(raw: Path, missing: list[RawFile], sources) -> None:
 
 
 def _set_aside(path: Path, problem: str | None) -> None:
-    """Rename a wrong file to NAME.bad, NAME.bad2 and so on; it may be all that somebody has of it."""
+    """Rename a wrong file to NAME.bad, NAME.bad2 and so on; it may be somebody's only copy."""
     if not os.path.lexists(path):
         return
     names = (path.with_name(f"{path.name}.bad{number}") for number in chain([""], count(2)))
@@ -206,7 +206,7 @@ def _explain_all(reasons: dict[str, str], raw: Path) -> str:
             *(f"  {name}: {reason}" for name, reason in reasons.items()),
             f"Try again with a network, or put these four files (or the same with .gz) into {raw} yourself:",
             *(f"  {file.name}  {file.size:,} bytes" for file in FILES),
-            "If they lie elsewhere already, set the environment variable MNIST_DATA_DIR to that folder.",
+            "If they are elsewhere already, set the environment variable MNIST_DATA_DIR to that folder.",
         ]
     )
 

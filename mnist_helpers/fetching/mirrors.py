@@ -11,7 +11,7 @@ from .raw_files import RawFile, Refused, Unreachable, unpack
 
 CVDF = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 
-# From the reader's own disk: with every other source it would be the same.
+# From the reader's own disk: every other source would fail the same way.
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -30,8 +30,8 @@ def mirror_addresses() -> list[str]:
 class Mirror:
     """A folder on a web server that holds ``train-images-idx3-ubyte.gz`` and the other three.
 
-    ``timeout`` limits each single wait for the server, in seconds. A file is given up when it takes more
-    than ``patience`` seconds beyond the time that its bytes need at ``slowest`` bytes a second.
+    ``timeout`` limits each single wait for the server, in seconds. A file is given up on when it takes
+    more than ``patience`` seconds beyond the time that its bytes need at ``slowest`` bytes a second.
     """
 
     name: str  # the address
@@ -61,9 +61,9 @@ class Mirror:
             except Exception as error:
                 failures.append(error)
 
-        # In a thread, because requests cannot limit a download as a whole: its timeout begins anew with each
-        # address of the host and with each byte, those of the headers too. A thread that was given up finds
-        # `out` closed and ends with its next chunk.
+        # In a thread, because requests cannot limit a download as a whole: its timeout starts again with each
+        # address of the host and each byte, those of the headers included. An abandoned thread finds `out`
+        # closed and ends with its next chunk.
         thread = threading.Thread(target=stream, daemon=True)
         start = time.monotonic()
         with open(packed, "wb") as out, progress_bar(file.name) as bar:
@@ -80,7 +80,7 @@ class Mirror:
 
 
 def _explain(error: Exception, timeout: float) -> Exception:
-    """Put an error of the network into a few words; return any other as it is."""
+    """Put a network error into a few words; return any other as it is."""
     import requests
 
     text = str(error).lower()

@@ -29,7 +29,7 @@ FILES = tuple(
 
 
 class Refused(Exception):
-    """A source did not give the file, or gave other bytes; the text says why."""
+    """A source did not deliver the file, or delivered other bytes; the text says why."""
 
 
 class Unreachable(Refused):
@@ -83,7 +83,7 @@ def move_into_place(path: Path, target: Path, file: RawFile) -> None:
     if problem := describe_problem(path, file):
         raise Refused(problem)
     with open(path, "rb+") as stream:
-        os.fsync(stream.fileno())  # on the disk before the name points at it
+        os.fsync(stream.fileno())  # on the disk before the name points to it
     os.replace(path, target)
 
 

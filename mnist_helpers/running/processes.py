@@ -1,12 +1,12 @@
-"""One training on several processes, each of which takes its share of every batch. Lesson 11.
+"""One training run on several processes, each of which takes its share of every batch. Lesson 11.
 
 ``torchrun --standalone --nproc-per-node 2 PROGRAM`` starts the program twice. Both build the same network,
 draw the same order of the images and compute the gradient of their share of each batch;
-DistributedDataParallel averages the gradients, so that both make the same step. The batch size is that of the
+DistributedDataParallel averages the gradients, so that both take the same step. The batch size is that of the
 whole batch: steps, epochs and the images seen mean what they mean with one process.
 
-Each function here does the ordinary thing where there is one process, so that one program serves both. Where
-there are several, those that exchange something must be called by every process, and wait for the others.
+With one process, each function here does the ordinary thing, so that one program serves both. With several,
+those that exchange something must be called by every process, and wait for the others.
 """
 
 import gc
@@ -31,10 +31,10 @@ def process_group():
     """Connect the processes that torchrun started, and yield ``(rank, world)``: number and count.
 
     gloo connects CPUs, NCCL the GPUs. A process that torchrun did not start, or one alone, gets ``(0, 1)``
-    and no connection. What the processes other than the first print on stdout is dropped.
+    and no connection. What processes other than the first print to stdout is dropped.
 
-    Build the network in a function of its own that is called in here: at the end all processes wait for each
-    other and disconnect, and PyTorch can abort there while a DistributedDataParallel is still in memory.
+    Build the network in a function of its own, called in here: at the end all processes wait for each other
+    and disconnect, and PyTorch can abort there if a DistributedDataParallel is still in memory.
     After an error nothing waits, because the others may be gone. Raises LostProcess in place of gloo's error
     when another process has ended.
     """
@@ -94,7 +94,7 @@ class Shared(Dataset):
     """One process's share of a data set that is asked for whole batches. Lesson 11 writes it out.
 
     Of ``indices``, the same on all processes, process r of W hands out those at r, r + W, r + 2W, ... All
-    shares have one size, so that the mean of their gradients is that of the batch: up to W - 1 images at the
+    shares are equal in size, so the mean of their gradients is that of the batch: up to W - 1 images at the
     end of a last batch that W does not divide are left out. The length is that of the whole data set.
     """
 
@@ -110,10 +110,10 @@ class Shared(Dataset):
 
 
 def share(loaders: Loaders, rank: int, world: int) -> Loaders:
-    """Return loaders of which ``train`` hands out the share of process ``rank`` of ``world``.
+    """Return loaders whose ``train`` hands out the share of process ``rank`` of ``world``.
 
     Batch size, length and sampler remain those of the whole. Every process evaluates all images, so that
-    each has the same result and nothing needs to be put together.
+    each has the same result and nothing has to be combined.
 
     Raises ValueError when ``world`` does not divide the batch size, or exceeds the size of the last batch.
     """
@@ -142,7 +142,7 @@ def share(loaders: Loaders, rank: int, world: int) -> Loaders:
 
 
 def wrap_ddp(network: nn.Module) -> nn.Module:
-    """Return ``network`` in DistributedDataParallel, which averages the gradients; as it is for one process.
+    """Return ``network`` in DistributedDataParallel, which averages the gradients; unchanged for one process.
 
     On GPUs batch norm then takes its statistics over the whole batch. On CPUs PyTorch has no such layer, and
     each process normalises by its share.
@@ -152,7 +152,7 @@ def wrap_ddp(network: nn.Module) -> nn.Module:
     device = next(network.parameters()).device
     if device.type == "cpu":
         return DistributedDataParallel(network)
-    # The parameters stay the same tensors, so that an optimizer built before remains right.
+    # The parameters stay the same tensors, so an optimizer built earlier remains valid.
     return DistributedDataParallel(
         nn.SyncBatchNorm.convert_sync_batchnorm(network), device_ids=[device.index]
     )
@@ -164,7 +164,7 @@ def unwrap_ddp(network: nn.Module) -> nn.Module:
 
 
 def same_everywhere(value):
-    """Return at every process the value that the first one gives."""
+    """Return in every process the value that the first one passes."""
     values = [value]
     if is_distributed():
         dist.broadcast_object_list(values, src=0)
@@ -172,7 +172,7 @@ def same_everywhere(value):
 
 
 def max_over_processes(number: int) -> int:
-    """Return the largest of the numbers that the processes give, so that all of them do the same."""
+    """Return the largest of the numbers that the processes pass, so that all of them do the same."""
     if not is_distributed():
         return number
     largest = torch.tensor(number)
@@ -181,7 +181,7 @@ def max_over_processes(number: int) -> int:
 
 
 def gather_random_states(own: dict) -> dict:
-    """Return at the first process its ``own`` random state, with those of the others as ``others``."""
+    """Return in the first process its ``own`` random state, with the other processes' as ``others``."""
     if not is_distributed():
         return own
     rank, world = rank_and_world()
@@ -195,7 +195,7 @@ def separate_random_state(saved: dict | None = None) -> None:
     """Give each process a random state of its own, so that dropout masks differ between their shares.
 
     All processes come here in the same state: after ``set_seed``, or after loading a checkpoint, whose random
-    part is ``saved``. The first keeps it. The others take what was saved for them; where the run had another
+    part is ``saved``. The first keeps it. The others take what was saved for them; if the run had another
     number of processes, they derive theirs from the common one, and a printed line says so.
     """
     rank, world = rank_and_world()

@@ -1,6 +1,6 @@
-"""A training that can be stopped at any moment and goes on from its file. Lesson 7.
+"""Training that can be stopped at any moment and continues from its file. Lesson 7.
 
-The loop of lesson 3 is used as it is. What is added stands around it: a loader whose code after ``yield``
+The loop of lesson 3 is used as it is. What is added goes around it: a loader whose code after ``yield``
 runs when the loop has finished a batch.
 """
 
@@ -26,7 +26,7 @@ from .processes import (
 )
 from .signals import Interrupted, stop_on_signal
 
-NOT_FINITE = 1000  # stands where a signal's number would, all of which are smaller
+NOT_FINITE = 1000  # takes the place of a signal's number; those are all smaller
 
 
 class NotFiniteLoss(TrainingError):
@@ -58,15 +58,15 @@ class WatchedLoader:
 def fit_and_save(
     path, network, loaders, optimizer, *, epochs, scheduler=None, save_every=0, lr=None, history=None
 ):
-    """Train for ``epochs`` epochs in all, saving to ``path``; go on from there if it exists.
+    """Train for ``epochs`` epochs in all, saving to ``path``; continue from there if it exists.
 
-    Call it again after Ctrl-C, a crash or ``kill -9``, and it goes on from the last save, to the result of a
-    run that was never stopped. Set up the network, its optimizer and the loaders as you did the first time.
+    Call it again after Ctrl-C, a crash or ``kill -9``, and it continues from the last save, to the result of
+    a run that was never stopped. Set up the network, its optimizer and the loaders as you did the first time.
     The learning rate is the saved one unless ``lr`` asks for another. A ``scheduler`` steps after every
     batch. The run is saved after each epoch and, unless it is 0, after every ``save_every`` batches. Returns
     the History: ``history``, if one is given (lesson 9).
 
-    Raises CheckpointError when the file is damaged or of another run, TrainingError when the loss is NaN or
+    Raises CheckpointError when the file is damaged or from another run, TrainingError when the loss is NaN or
     infinite, ValueError when the order of the loaders cannot be resumed, and Interrupted, which is a
     KeyboardInterrupt, when a signal has stopped training.
     """
@@ -90,6 +90,8 @@ def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None,
         raise ValueError("lr is set by the scheduler; leave one of the two out")
     saved = None
     if not Path(path).exists():
+        if history.train_losses or history.test_losses:
+            raise ValueError(f"history already holds a run, and {path} does not exist; give a new History")
         loaders.train.sampler.set_epoch(1)
     else:
         checkpoint = read_checkpoint(path, unwrap_ddp(network))
@@ -113,11 +115,11 @@ def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None,
 def train_and_save(
     path, network, loaders, optimizer, history, *, epochs, scheduler=None, save_every=0, after_epoch=None
 ):
-    """Train on, after ``load_or_start``, until ``epochs`` epochs are complete; see ``fit_and_save``.
+    """Continue, after ``load_or_start``, until ``epochs`` epochs are complete; see ``fit_and_save``.
 
-    ``after_epoch()`` is called when an epoch has been saved. Of several processes (lesson 11), each of which
-    calls this with its share of the loaders, the first saves, and a signal to any stops all after the same
-    batch. Raises LostProcess when another one has ended.
+    ``after_epoch()`` is called when an epoch has been saved. With several processes (lesson 11), each of
+    which calls this with its share of the loaders, the first saves, and a signal to any stops all after the
+    same batch. Raises LostProcess when another one has ended.
     """
     sampler = loaders.train.sampler
     save = partial(save_run, path, network, loaders, optimizer, history, scheduler)
@@ -125,15 +127,15 @@ def train_and_save(
     def after_batch():
         if scheduler is not None:
             scheduler.step()
-        # A process counts its share; the sampler, which all of them have alike, counts the whole batch.
+        # A process counts its share; the sampler, the same in all of them, counts the whole batch.
         history.seen = (sampler.epoch - 1) * sampler.size + sampler.taken
-        signal_number = received[0] if received else 0  # looked at once: a later one waits for the next batch
+        signal_number = received[0] if received else 0  # read only once: a later one waits for the next batch
         event = max_over_processes(signal_number if math.isfinite(history.train_losses[-1]) else NOT_FINITE)
         complete, step = place_in(history, loaders.train)
         if event == NOT_FINITE:
             raise NotFiniteLoss(complete, step, f"{path} is as it was last saved; go on with a smaller lr=")
         if sampler.taken in (0, sampler.size):
-            return  # the last batch of the epoch: the evaluation comes first, and then all is saved
+            return  # the last batch of the epoch: the evaluation comes first, then everything is saved
         if event or (save_every and step % save_every == 0):
             save()
         if event:
@@ -175,12 +177,12 @@ def place_in(history, loader) -> tuple[int, int]:
 
 
 def data_identity(loaders) -> dict:
-    """Return what the last digits depend on beside the order of the images, as plain numbers."""
+    """Return what the last digits depend on besides the order of the images, as plain numbers."""
     return {"batch_size": loaders.train.batch_size, "threads": torch.get_num_threads()}
 
 
 def note_differences(there: dict, here: dict) -> None:
-    """Say in a printed line what is not as it was, so that the results may differ in the last digits."""
+    """Print a line about what has changed, which may alter the last digits of the results."""
     changed = [name for name in sorted(here) if there.get(name) != here[name]]
     if changed:
         said = ", ".join(

@@ -1,6 +1,6 @@
-"""A run of the command line: from its settings to a trained network, in a folder.
+"""A command-line run: from its settings to a trained network, in a folder.
 
-Of several processes each goes through all of this; the first alone writes into the folder and prints.
+With several processes, each goes through all of this; only the first writes to the folder and prints.
 """
 
 import sys
@@ -37,8 +37,8 @@ from .signals import Interrupted
 def train_in_folder(folder: Path | None, given: dict, *, resume: bool) -> int:
     """Train as the ``given`` settings say, and return the exit status: 0, or 128 plus a signal's number.
 
-    With ``resume``, the run in ``folder`` goes on, with those of the given settings that may change. Raises
-    SettingError when a setting cannot be used, ReaderError when folder, data or training fail.
+    With ``resume``, the run in ``folder`` continues, with those of the given settings that may change. Raises
+    SettingError when a setting cannot be used, ReaderError when folder, data or training fails.
     """
     with process_group():
         folder = same_everywhere(folder or run_folder.default_folder())
@@ -57,7 +57,7 @@ def _train(folder: Path, given: dict, resume: bool) -> int:
         config, settings = {}, Settings(**given)
     new_lr = settings.lr if resume and "lr" in given else None  # otherwise the checkpoint's
     device, *parts = prepare(settings)
-    max_over_processes(0)  # all have looked at the folder before the first one writes into it
+    max_over_processes(0)  # all have looked at the folder before the first one writes to it
     if rank_and_world()[0] > 0:
         max_over_processes(0)
         return train(folder, settings, *parts, History(), new_lr, draw=lambda: None)
@@ -68,7 +68,7 @@ def _train(folder: Path, given: dict, resume: bool) -> int:
         with run_folder.copied_output(folder / run_folder.LOG) as log:
             note_start(folder, config, settings, device)
             max_over_processes(0)  # the folder is ready
-            say = log if sys.stdout.isatty() else print  # a terminal has the bar instead
+            say = log if sys.stdout.isatty() else print  # a terminal shows the bar instead
             history = LoggedHistory(folder / run_folder.METRICS, parts[-1], settings.log_interval, say)
             draw = partial(draw_curve, folder / run_folder.CURVE, settings, history)
             try:
@@ -126,7 +126,7 @@ def note_start(folder: Path, config: dict, settings: Settings, device) -> None:
         before = [config["started"], *config["resumed"]][-1]
         for name in ("device", "versions", "course"):  # threads are compared with the checkpoint's
             if before.get(name) != now[name]:
-                print(f"note: {name} was {before.get(name)}, is {now[name]}; the result may differ")
+                print(f"note: {name} was {before.get(name)}, is now {now[name]}; the result may differ")
         config = {**config, "settings": asdict(settings), "resumed": [*config["resumed"], now]}
     else:
         config = {"settings": asdict(settings), "started": now, "resumed": []}
@@ -137,7 +137,7 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
     """Train the epochs that remain, and say how it ended; return the exit status."""
     checkpoint = folder / run_folder.CHECKPOINT
     load_or_start(checkpoint, network, loaders, optimizer, history, lr=new_lr)
-    rate = optimizer.param_groups[0]["lr"]  # the checkpoint's; one of another kind may stand in config.json
+    rate = optimizer.param_groups[0]["lr"]  # the checkpoint's; config.json may hold another one
     epoch, step = place_in(history, loaders.train)
     place = f"{counted(epoch, 'epoch')} and {counted(step, 'batch')}"
     if (epoch, step) > (settings.epochs, 0):
@@ -200,7 +200,7 @@ def print_end(checkpoint: Path, network, loaders, history: LoggedHistory) -> Non
 
 
 def resume_command(folder: Path) -> str:
-    """Return the command that goes on with a run, on as many processes as this one."""
+    """Return the command that resumes a run, on as many processes as this one."""
     world = rank_and_world()[1]
     start = f"torchrun --standalone --nproc-per-node {world}" if world > 1 else "python"
     return f"{start} -m mnist_helpers train --run-dir {quoted(folder)} --resume"

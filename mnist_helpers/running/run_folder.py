@@ -26,14 +26,14 @@ class RunError(ReaderError):
 
 
 def default_folder() -> Path:
-    """Return a new folder under ``runs/``, named after the time, with a number if that one exists."""
+    """Return a new folder under ``runs/``, named after the time, with a number if that exists."""
     first = Path("runs") / time.strftime("%Y-%m-%d_%H-%M-%S")
     numbered = (first.with_name(f"{first.name}_{number}") for number in count(2))
     return next(folder for folder in chain([first], numbered) if not folder.exists())
 
 
 def require_free(folder: Path) -> None:
-    """Raise SettingError unless a new run may be put here: the folder is not there yet, or empty."""
+    """Raise SettingError unless a new run may go here: the folder does not exist yet, or is empty."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -61,14 +61,14 @@ def locked(folder: Path):
 
 
 def circumstances(device, data_dir: Path) -> dict:
-    """Return what a result depends on beside the settings: code, data, versions, device, threads."""
+    """Return what a result depends on besides the settings: code, data, versions, device, threads."""
     import torch
 
     versions = {"python": platform.python_version()}
     for package in ("mnist-notebooks", "torch", "torchvision", "numpy"):
         try:
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:  # used from its folder, without having been installed
+        except metadata.PackageNotFoundError:  # used from its folder, without being installed
             versions[package] = "not installed"
     versions["torch"] = str(torch.__version__)  # with the build, +cpu or +cu130, which the metadata may lack
     return {
@@ -85,7 +85,7 @@ def circumstances(device, data_dir: Path) -> dict:
 
 
 def course_commit() -> dict:
-    """Return the commit of the course and whether files differ from it; None where it cannot be known."""
+    """Return the commit of the course and whether files differ from it; None for what cannot be known."""
 
     def git(*words) -> str | None:
         try:
@@ -100,7 +100,7 @@ def course_commit() -> dict:
             "commit": git("rev-parse", "HEAD"),
             "files_differ": None if changes is None else bool(changes),
         }
-    try:  # pip notes the commit that it installed from
+    try:  # pip records the commit that it installed from
         installed = metadata.distribution("mnist-notebooks").read_text("direct_url.json")
         return {"commit": json.loads(installed)["vcs_info"]["commit_id"], "files_differ": None}
     except (metadata.PackageNotFoundError, TypeError, KeyError, ValueError):
@@ -114,7 +114,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def quoted(path) -> str:
-    """Return a path as a shell takes it, in quotes where it holds a space or the like."""
+    """Return a path as a shell reads it, in quotes if it holds a space or the like."""
     return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
@@ -155,7 +155,7 @@ def read_config(folder: Path) -> dict:
 
 
 class _Copy:
-    """A standard output that also writes into a file, all but what a progress bar draws over itself."""
+    """A standard output that also writes to a file, except what a progress bar draws over itself."""
 
     def __init__(self, terminal, file) -> None:
         self.terminal, self.file = terminal, file
@@ -166,10 +166,10 @@ class _Copy:
             self.file.flush()
         try:
             self.terminal.write(text)
-            self.terminal.flush()  # a pipe would keep the lines back until there are many
+            self.terminal.flush()  # a pipe would hold the lines back until there are many
         except BrokenPipeError:
-            # Whoever read the lines has ended: ``| head``, or ``| tee`` after Ctrl-C, which reaches both. The
-            # run goes on, its lines are in the file. What is still in the buffer needs somewhere to go.
+            # The reader of the lines is gone: ``| head``, or ``| tee`` after Ctrl-C, which reaches both. The
+            # run goes on; its lines are in the file. What is still in the buffer needs somewhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.terminal.fileno())
         return len(text)
 
@@ -179,7 +179,7 @@ class _Copy:
 
 @contextmanager
 def copied_output(path: Path):
-    """Append to the file at ``path`` what is printed; yields a function that prints there alone."""
+    """Append what is printed to the file at ``path``; yields a function that prints only there."""
     terminal = sys.stdout
     with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
         sys.stdout = _Copy(terminal, file)

@@ -1,4 +1,4 @@
-"""What a run of the command line is started with. Needs no torch, so that a mistake is reported at once.
+"""What a command-line run is started with. Needs no torch, so that a mistake is reported at once.
 
 The parser, ``config.json`` and the library all take the settings from the fields of one dataclass.
 """
@@ -23,7 +23,7 @@ class SettingError(ValueError):
 
 
 def whole_number(minimum: int, maximum: int = 2**31 - 1):
-    """Return a function from a text, or a value, to a whole number from ``minimum`` to ``maximum``."""
+    """Return a function from text, or a value, to a whole number from ``minimum`` to ``maximum``."""
 
     def parse(value) -> int:
         try:
@@ -39,7 +39,7 @@ def whole_number(minimum: int, maximum: int = 2**31 - 1):
 
 
 def number(*, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf):
-    """Return a function from a text, or a value, to a finite number within limits; ``minimum`` is allowed."""
+    """Return a function from text, or a value, to a finite number within limits; ``minimum`` is allowed."""
 
     def parse(value) -> float:
         try:
@@ -90,35 +90,35 @@ def setting(default, parse, metavar, help, group, may_change=False):
 TRAINED, DATA, KEPT = "what is trained", "on what, and for how long", "what is kept"
 NETWORK_HELP = f"one of {', '.join(NETWORKS)} (default: Net)"
 OPTIMIZER_HELP = "sgd, stochastic gradient descent, or adam (default: sgd)"
-LR_HELP = "learning rate (default: 0.01, for adam 0.001); with --resume another one from here on"
-SEED_HELP = "of initial weights, dropout and order (default: 1)"
+LR_HELP = "learning rate (default: 0.01, or 0.001 for adam); with --resume, the rate from here on"
+SEED_HELP = "seed of initial weights, dropout and image order (default: 1)"
 EPOCHS_HELP = "passes over the training images (default: 10)"
-BATCH_HELP = "images in a training step (default: 64)"
+BATCH_HELP = "images per training step (default: 64)"
 TEST_BATCH_HELP = "images at once when evaluating; changes memory and time, not the result (default: 1000)"
 VALIDATION_HELP = (
     "training images, chosen by the seed, to set aside and evaluate on; the test set is then opened once, at "
     "the end (default: 0, evaluate on the test set)"
 )
 DATA_DIR_HELP = (
-    "the folder for the data (otherwise: the environment variable MNIST_DATA_DIR, or the folder data in the "
-    "course, or a folder of your own)"
+    "the folder for the data (default: the environment variable MNIST_DATA_DIR, else the folder data in the "
+    "course, else a cache folder of your own)"
 )
 DEVICE_HELP = "where to compute: auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)"
-LOG_HELP = "batches between two rows of metrics.csv (default: 10)"
-EVERY_HELP = "save after every N batches as well as after each epoch (default: 0, after each epoch alone)"
+LOG_HELP = "batches between rows of metrics.csv (default: 10)"
+EVERY_HELP = "save after every N batches as well as after each epoch (default: 0, only after each epoch)"
 
 
 @dataclass
 class Settings:
     """The settings of a run; each is checked when the object is made.
 
-    Raises SettingError for one that is not allowed, and where two do not go together.
+    Raises SettingError for one that is not allowed, and for two that do not go together.
     """
 
     network: str = setting("Net", one_of(NETWORKS), "NAME", NETWORK_HELP, TRAINED)
     optimizer: str = setting("sgd", one_of(list(LEARNING_RATES)), "NAME", OPTIMIZER_HELP, TRAINED)
     lr: float = setting(None, number(above=0), "RATE", LR_HELP, TRAINED, True)
-    momentum: float = setting(None, number(minimum=0, below=1), "M", "for sgd alone (default: 0.5)", TRAINED)
+    momentum: float = setting(None, number(minimum=0, below=1), "M", "for sgd only (default: 0.5)", TRAINED)
     seed: int = setting(1, whole_number(0), "N", SEED_HELP, TRAINED)
     epochs: int = setting(10, whole_number(1), "N", EPOCHS_HELP, DATA, True)
     batch_size: int = setting(64, whole_number(1), "N", BATCH_HELP, DATA)
@@ -183,6 +183,6 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def given_settings(options: argparse.Namespace) -> dict:
-    """Return the settings that stand on the command line, by name."""
+    """Return the settings given on the command line, by name."""
     names = {each.name for each in fields(Settings)}
     return {name: value for name, value in vars(options).items() if name in names}

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noted when they come and obeyed between two batches."""
+"""Ctrl-C and SIGTERM, noted when they arrive and obeyed between two batches."""
 
 import signal
 import threading
@@ -28,8 +28,8 @@ def stop_on_signal(*, together: bool = False):
     """Yield a list to which a first Ctrl-C or SIGTERM is appended; a second one stops the process at once.
 
     With ``together``, for one of several processes, none stops at once, because the others would wait for it
-    in vain: torchrun sends a signal of its own after that of the terminal, and ends what has not ended 30
-    seconds later.
+    in vain: torchrun sends its own signal after the terminal's, and kills what has not ended 30 seconds
+    later.
     """
     received = []
 
@@ -39,7 +39,7 @@ def stop_on_signal(*, together: bool = False):
             signal.signal(number, before[number])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # A job in the background has Ctrl-C ignored, and keeps it so; only the main thread may set handlers.
+    # A background job has Ctrl-C ignored, and keeps it that way; only the main thread may set handlers.
     watched = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     if threading.current_thread() is not threading.main_thread():
         watched = []

@@ -16,8 +16,8 @@ class TorchrunEnv(NamedTuple):
 def torchrun_env() -> TorchrunEnv:
     """Return what torchrun says in the environment; a process that it did not start is rank 0 of 1.
 
-    Other programs set RANK and WORLD_SIZE too, for purposes of their own, so they are read under torchrun
-    alone.
+    Other programs set RANK and WORLD_SIZE too, for purposes of their own, so they are read only under
+    torchrun.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return TorchrunEnv(0, 1, 0, 1)

@@ -1,4 +1,4 @@
-"""Guards against files that are damaged, or that somebody made in order to do harm."""
+"""Guards against files that are damaged, or that somebody made to do harm."""
 
 import pickletools
 import re
@@ -6,7 +6,7 @@ import zipfile
 
 from ..errors import CheckpointError, first_line
 
-# All that the pickle in a checkpoint may name: tensors and plain containers.
+# Everything the pickle in a checkpoint may name: tensors and plain containers.
 PLAIN = re.compile(
     r"collections (OrderedDict|Counter)|torch\._utils _rebuild_tensor_v[23]|torch(\.storage)? \w+Storage"
 )
@@ -30,16 +30,16 @@ def check_file(path) -> None:
 
 
 def check_kind(path) -> None:
-    """Raise CheckpointError for a picture, a table and the like, which are whole but no checkpoints."""
+    """Raise CheckpointError for a picture, a table and the like, which are whole but not checkpoints."""
     with open(path, "rb") as file:
         begins_as_one = file.read(2) == b"PK"
-    # The list of parts of a zip archive stands at its end; a checkpoint that was cut short has lost it.
+    # The list of parts of a zip archive is at its end; a checkpoint that was cut short has lost it.
     if not begins_as_one and not zipfile.is_zipfile(path):
         raise CheckpointError(f"{path}: is not a checkpoint; give the file that save_checkpoint wrote")
 
 
 def check_bytes(path) -> None:
-    """Raise DamagedFile unless every part of the file has the checksum that was written beside it.
+    """Raise DamagedFile unless every part of the file has the checksum that was stored with it.
 
     A checkpoint is a zip archive, and torch.load does not compare the checksums in it: of 200 single
     flipped bits it noticed 8.
@@ -56,19 +56,19 @@ def check_bytes(path) -> None:
             # One bit marks a part as a folder; testzip skips it, and torch reads arbitrary memory.
             elif any(part.external_attr & 0x10 for part in parts):
                 problem = "a part of it is marked as a folder"
-            # torch finds a part whatever the case of its letters, and by the name in the list of parts alone.
+            # torch finds a part regardless of case, and only by its name in the list of parts.
             elif len({part.filename.lower() for part in parts}) < len(parts) or any(
                 part.filename != part.orig_filename for part in parts
             ):
-                problem = "two parts of it may be taken for each other"
-            # Otherwise torch takes the file for one of its old format, in which nothing is compared.
+                problem = "two parts of it may be mistaken for each other"
+            # Otherwise torch takes the file for one in its old format, in which nothing is compared.
             elif min(part.header_offset for part in parts):
                 problem = "it does not begin as a checkpoint does"
             else:
                 return
     except PermissionError:
         raise
-    except Exception:  # a flipped bit may stand for a password or for compression: zipfile raises many kinds
+    except Exception:  # a flipped bit may mean a password or compression: zipfile raises many kinds
         raise DamagedFile(f"{path}: cut short or damaged, {size:,} bytes are there") from None
     raise DamagedFile(f"{path}: damaged ({problem})")
 
@@ -86,7 +86,7 @@ def check_names(path) -> None:
     for data in pickles:
         try:
             codes = list(pickletools.genops(data))
-        except ValueError as error:  # torch.load would do what stands before the place that is wrong
+        except ValueError as error:  # torch.load would do everything before the place that is wrong
             raise CheckpointError(f"{path}: cannot be read as a pickle ({first_line(error)})") from None
         for code, name, _ in codes:
             if code.name == "STACK_GLOBAL" or (code.name in ("GLOBAL", "INST") and not PLAIN.fullmatch(name)):

@@ -1,4 +1,4 @@
-"""Does what was read from a checkpoint fit the network, the optimizer and the loaders at hand?"""
+"""Does what was read from a checkpoint fit this network, this optimizer and these loaders?"""
 
 import copy
 
@@ -15,7 +15,7 @@ PLACE = {"seed": 0, "size": 0, "epoch": 1, "taken": 0}  # the names in a sampler
 
 
 def check_keys(path, checkpoint, newest: int) -> None:
-    """Raise CheckpointError unless this is a dict of save_checkpoint, in a format up to ``newest``."""
+    """Raise CheckpointError unless this is a dict from save_checkpoint, in a format up to ``newest``."""
     if not isinstance(checkpoint, dict) or "format" not in checkpoint:
         raise CheckpointError(f"{path}: is not a checkpoint of save_checkpoint")
     version = checkpoint["format"]
@@ -67,7 +67,7 @@ def network_of(weights: dict) -> str | None:
 
 
 def check_edition(path, checkpoint: dict) -> None:
-    """Raise CheckpointError for a file of the first edition, which lacks the place in the data."""
+    """Raise CheckpointError for a file from the first edition, which lacks the place in the data."""
     if checkpoint["format"] < 4:
         raise CheckpointError(f"{path}: {NO_RESUME}")
 
@@ -76,7 +76,7 @@ def check_optimizer_state(path, checkpoint: dict, network, optimizer) -> None:
     """Raise CheckpointError unless the saved optimizer and random state can be restored as they are.
 
     ``optimizer.load_state_dict`` compares the number of tensors and nothing else: Adam takes SGD's state
-    without a word and fails at its next step. So a copy of the optimizer makes one step, and the saved state
+    without a word and fails at its next step. So a copy of the optimizer takes one step, and the saved state
     must have the form that this step leaves behind.
     """
     check_edition(path, checkpoint)
@@ -117,11 +117,13 @@ def is_setting(value) -> bool:
 
 
 def state_after_one_step(saved: dict, network, optimizer) -> dict:
-    """Return the state of a copy of the optimizer that has made a step, with the saved settings."""
-    copied_network, copied = copy.deepcopy((network, optimizer))  # together, so that they share the tensors
+    """Return the state of a copy of the optimizer that has taken a step, with the saved settings."""
+    copies = {}  # of the parameters alone: a network may hold what cannot be copied, such as an open file
+    for tensor in network.parameters():
+        copies[id(tensor)] = torch.zeros_like(tensor).requires_grad_()
+        copies[id(tensor)].grad = torch.zeros_like(tensor)
+    copied = copy.deepcopy(optimizer, copies)
     copied.load_state_dict({"state": {}, "param_groups": saved["param_groups"]})
-    for tensor in copied_network.parameters():
-        tensor.grad = torch.zeros_like(tensor)
     copied.step()
     return copied.state_dict()["state"]
 
@@ -142,35 +144,35 @@ def state_problem(saved, wanted: dict) -> str | None:
 
 
 def has_form(value, wanted) -> bool:
-    """Whether a saved value can stand for ``wanted``: a tensor of its shape, or a plain value of its type."""
+    """Whether a saved value can serve as ``wanted``: a tensor of its shape, or a plain value of its type."""
     if isinstance(wanted, torch.Tensor):
         return is_plain(value) and value.shape == wanted.shape and value.dtype == wanted.dtype
     return type(value) is type(wanted)
 
 
 def is_plain(value) -> bool:
-    """Whether this is a tensor whose numbers lie in memory, one by one."""
+    """Whether this is a tensor whose numbers are in memory, one by one."""
     return isinstance(value, torch.Tensor) and value.layout == torch.strided and value.device.type == "cpu"
 
 
 def random_problem(random: dict) -> str | None:
     """Say why a random state cannot be restored; None if it can."""
-    others = random.get("others", [])  # of a run of several processes
+    others = random.get("others", [])  # from a run of several processes
     if not isinstance(others, list):
         return "the random states of the other processes are not a list"
     for process in [random, *others]:
-        torch.Generator().set_state(process["cpu"])  # tried on one that nobody uses
+        torch.Generator().set_state(process["cpu"])  # tried on a generator that nobody uses
         if not isinstance(process["cuda"], list):
             return "the random states of the GPUs are not a list"
         for state in process["cuda"]:
             # 16 bytes in today's PyTorch; a crafted file can claim 10⁹, and setting the state copies them.
             if not is_plain(state) or state.dtype != torch.uint8 or state.dim() != 1 or len(state) > 5000:
-                return "the random state of a GPU cannot be one"
+                return "what was saved for a GPU cannot be a random state"
     return None
 
 
 def check_place(path, checkpoint: dict, loaders) -> None:
-    """Raise CheckpointError where resuming on ``loaders`` would repeat or skip images."""
+    """Raise CheckpointError if resuming on ``loaders`` would repeat or skip images."""
     there, here = checkpoint["sampler"], loaders.train.sampler.state_dict()
     for name, minimum in PLACE.items():
         if type(there.get(name)) is not int or there[name] < minimum:
@@ -200,14 +202,14 @@ def require_finite(path, state: dict) -> None:
 
 
 def all_finite(value) -> bool:
-    """Whether a tensor or a number is finite; anything else is."""
+    """Whether a tensor or a number is finite; anything else counts as finite."""
     if isinstance(value, float):
         value = torch.tensor(value)
     return not isinstance(value, torch.Tensor) or bool(value.isfinite().all())
 
 
 def check_schedule(path, checkpoint: dict, scheduler) -> None:
-    """Raise CheckpointError unless a schedule was saved where one is given, of the same kind and length."""
+    """Raise CheckpointError unless the given schedule, or None, matches the saved one in kind and length."""
     check_edition(path, checkpoint)
     saved = checkpoint.get("scheduler")
     if (saved is None) != (scheduler is None):

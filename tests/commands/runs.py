@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mnist_helpers.checkpoints import read_checkpoint
 
-from ..package.runs import same
+from ..support.checkpoints import same
 from ..support.programs import command_line
 
 # Linear layers alone; of the 1,300 images of a forked process 1,000 are trained. The last batch has 8.

@@ -14,7 +14,7 @@ from mnist_helpers.commands.stored_network import load_network
 from mnist_helpers.data import Digits, Loaders, _shuffled
 from mnist_helpers.trusting.matching import network_of
 
-from ..package.runs import rewritten
+from ..support.checkpoints import rewritten
 from ..support.programs import flip_bit
 from .runs import one_line
 

@@ -253,6 +253,28 @@ def test_a_history_that_is_given_is_told_from_the_beginning(path):
     assert history.told == BATCHES
     assert len(history.train_losses) == 2 * BATCHES
     assert history.test_seen == [0, 250, 500]
+    with pytest.raises(ValueError, match="history already holds a run, and .*new.pt does not exist"):
+        fit_and_save(path.with_name("new.pt"), network, loaders_of(), optimizer, epochs=2, history=history)
+    assert not path.with_name("new.pt").exists()
+
+
+def test_a_network_that_cannot_be_copied_resumes(path):
+    """It keeps what it computed, and a hook of it belongs to an object with an open file."""
+
+    class Recorder:
+        def __init__(self, network):
+            self.file = open(os.devnull)  # noqa: SIM115
+            network.register_forward_hook(self.note)
+
+        def note(self, layer, given, out):
+            layer.kept = out
+
+    network, optimizer = start(seed=7)
+    recorder = Recorder(network)
+    network(torch.zeros(2, 1, 28, 28))
+    with recorder.file:
+        history = fit_and_save(path, network, loaders_of(), optimizer, epochs=2)
+    assert history.test_seen == [0, 250, 500]
 
 
 # Files that do not fit
