@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
 NEWEST_TRIED = (3, 14)
-FIRST_LESSON = "notebooks/01_data_exploration.ipynb"
+FIRST_LESSON = "01_data_exploration.ipynb"
 STAMP = "mnist-notebooks.stamp"
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
@@ -166,13 +166,21 @@ def fingerprint():
 
 
 def open_lessons(python, others):
-    """Start JupyterLab with lesson 1 open and run it until Ctrl-C; arguments in ``others`` override ours."""
+    """Start JupyterLab with lesson 1 open and run it until Ctrl-C; options in ``others`` replace ours."""
     print("Opening lesson 1 in JupyterLab; press Ctrl-C twice in this window to end it", flush=True)
-    options = ["--LabApp.news_url=None"]  # or the first screen is covered by a question about news
+    ours = {
+        # In the address that JupyterLab prints too, for those who have no browser on this machine.
+        "default_url": "--LabApp.default_url=/lab/tree/" + FIRST_LESSON,
+        # Its overrides.json spares the first screen a question about news; --LabApp.news_url does not.
+        "app_settings_dir": "--LabApp.app_settings_dir=" + str(ROOT / "tools" / "jupyterlab"),
+    }
     if hasattr(os, "geteuid") and os.geteuid() == 0:
+        ours.update({"allow_root": "--allow-root", "ip": "--ServerApp.ip=127.0.0.1"})
+    for other in others:  # JupyterLab refuses an option that is given twice
+        ours.pop(other.split("=")[0].split(".")[-1].lstrip("-"), None)
+    if "ip" in ours:
         print("You are root: JupyterLab serves only this machine (127.0.0.1) and needs its token", flush=True)
-        options += ["--allow-root", "--ServerApp.ip=127.0.0.1"]
-    return run(python, "-m", "jupyterlab", FIRST_LESSON, *options, *others, ends_on_interrupt=True)
+    return run(python, "-m", "jupyterlab", "notebooks", *ours.values(), *others, ends_on_interrupt=True)
 
 
 def run(*command, quiet=False, ends_on_interrupt=False):

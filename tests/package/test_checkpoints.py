@@ -253,7 +253,7 @@ def test_a_history_that_is_given_is_told_from_the_beginning(path):
     assert history.told == BATCHES
     assert len(history.train_losses) == 2 * BATCHES
     assert history.test_seen == [0, 250, 500]
-    with pytest.raises(ValueError, match="history already holds a run, and .*new.pt does not exist"):
+    with pytest.raises(ValueError, match=r"history already holds a run, and .*new\.pt does not exist"):
         fit_and_save(path.with_name("new.pt"), network, loaders_of(), optimizer, epochs=2, history=history)
     assert not path.with_name("new.pt").exists()
 
