@@ -6,6 +6,7 @@ box was placed in a field of 28 × 28 so that the centre of mass lies in the mid
 has seen nothing else, so a drawing used as it comes is often misread.
 """
 
+import os
 import warnings
 from pathlib import Path
 
@@ -50,49 +51,43 @@ def read_digit(path: str | Path) -> torch.Tensor:
 
 def read_picture(path: Path) -> Image.Image:
     """Return the picture, upright, as RGB; transparent parts are filled. Errors as in ``read_digit``."""
-    if not path.is_file():
-        found = "is a folder; name the pictures in it" if path.is_dir() else "there is no such file"
-        raise PictureError(f"{path}: {found}")
+    if os.path.isdir(path):  # Path.is_dir has errors of its own, as on a name that is too long
+        raise PictureError(f"{path}: is a folder; name the pictures in it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata, which is not used here
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 return on_a_background(ImageOps.exif_transpose(working_size(eight_bits(picture))))
+    except FileNotFoundError:
+        problem = "there is no such file"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-        raise PictureError(f"{path}: has {limit}; make it smaller first, 1,000 by 1,000 is plenty") from None
+        problem = f"has {limit}; make it smaller first, 1,000 by 1,000 is plenty"
     except Image.UnidentifiedImageError:
-        readable = ", ".join(FORMATS)
-        raise PictureError(
-            f"{path}: is not a picture of a kind read here ({readable}); save it as PNG"
-        ) from None
-    except PermissionError as error:
-        raise PictureError(f"{path}: cannot be opened ({error.strerror})") from None
+        problem = f"is not a picture of a kind read here ({', '.join(FORMATS)}); save it as PNG"
     except Exception as error:  # Pillow raises whatever its decoder runs into
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise PictureError(f"{path}: is damaged or cut short ({reason}); save or copy it again") from None
+        if getattr(error, "filename", None):  # the system's error, on opening the file
+            problem = f"cannot be opened ({error.strerror})"
+        else:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            problem = f"is damaged or cut short ({reason}); save or copy it again"
+    raise PictureError(f"{path}: {problem}")
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:
     """Return a picture as RGB, or as RGBA if parts are transparent, 8 bits per colour."""
-    information = picture.info  # holds the orientation
     if picture.mode.startswith("I"):  # 16 bits; Pillow's convert would turn everything above 255 white
-        values = np.asarray(picture).astype(np.float32) / 257  # 65535 becomes 255
-        picture = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+        picture.info.pop("transparency", None)
+        picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     mode = "RGBA" if picture.has_transparency_data else "RGB"
-    if picture.mode != mode:  # convert copies, and a large picture takes hundreds of megabytes
-        picture = picture.convert(mode)
-    picture.info = information
-    return picture
+    # convert copies, and a large picture takes hundreds of megabytes
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def working_size(picture: Image.Image) -> Image.Image:
     """Return a large picture shrunk to 1,000 to 1,999 pixels on its longer side, each one a mean."""
-    information = picture.info
-    picture = picture.reduce(max(max(picture.size) // WORKING_SIDE, 1))  # by 1: a copy
-    picture.info = information
-    return picture
+    return picture.reduce(max(max(picture.size) // WORKING_SIDE, 1))  # by 1: a copy
 
 
 def on_a_background(picture: Image.Image) -> Image.Image:
@@ -139,9 +134,8 @@ def ramp(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
     return (np.median(last) - np.median(first)) * np.linspace(-0.5, 0.5, count, dtype=np.float32)
 
 
-def border(values) -> np.ndarray:
+def border(values: np.ndarray) -> np.ndarray:
     """Return the outermost pixels of (H, W) values as one row."""
-    values = np.asarray(values)
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 from .common import ArgumentError
@@ -121,11 +122,13 @@ def draw(path: Path, digits, answers: list[dict]) -> None:
 
     titles = []
     for each in answers:
-        name = Path(each["file"]).name.replace("$", r"\$")  # matplotlib reads a formula between two of them
+        name = Path(each["file"]).name.encode(errors="replace").decode()  # matplotlib refuses odd bytes
+        name = name.replace("$", r"\$")  # and reads a formula between two of them
         name = name if len(name) <= 22 else f"{name[:10]}…{name[-11:]}"
         titles.append(f"{name}\n{in_words(each)}".replace(", then", "\nthen"))
     figure = show_digits(digits, titles, columns=min(len(digits), 6), size=2)
     try:
-        figure.savefig(path, format="png", dpi=100, bbox_inches="tight")  # three lines of title fit
+        with warnings.catch_warnings(action="ignore"):  # its font lacks some characters, and draws boxes
+            figure.savefig(path, format="png", dpi=100, bbox_inches="tight")  # three lines of title fit
     except OSError as error:
         raise ReaderError(f"{path}: the picture cannot be written ({error.strerror or error})") from None

@@ -41,10 +41,39 @@ def coloured(digit, paper, ink, times=6):
     return sheet
 
 
-def painted(mode, paper, ink, size=(200, 300)):
+def painted(mode, paper, ink):
     """A thick stroke from the upper left to the lower right: taller than wide."""
-    sheet = Image.new(mode, size, paper)
+    sheet = Image.new(mode, (200, 300), paper)
     ImageDraw.Draw(sheet).line((60, 40, 140, 260), fill=ink, width=24)
+    return sheet
+
+
+def to_its_edges(digit):
+    return Image.fromarray(255 - digit).crop(Image.fromarray(digit).getbbox())
+
+
+def transparent(digit, colour):
+    """A digit of one colour; what is around it has the same colour, and is not seen."""
+    sheet = Image.new("RGBA", (280, 280), colour)
+    sheet.putalpha(enlarged(digit, 10))
+    return sheet
+
+
+def photographed(digit):
+    """A digit on grained paper that is lit from one side."""
+    rows, columns = np.mgrid[:480, :640]
+    stroke = np.zeros((480, 640))
+    stroke[200:424, 350:574] = np.asarray(enlarged(digit, 8)) / 255
+    paper = 215 - 70 * columns / 640 - 40 * rows / 480
+    grain = np.random.default_rng(1).normal(0, 5, stroke.shape)
+    return Image.fromarray((paper * (1 - stroke) + 40 * stroke + grain).clip(0, 255).astype(np.uint8))
+
+
+def specks(width, height):
+    """Two of them, in opposite corners of a sheet."""
+    sheet = Image.new("L", (width, height), 255)
+    for place in [(5, 5), (width - 6, height - 6)]:
+        sheet.putpixel(place, 0)
     return sheet
 
 
@@ -77,30 +106,27 @@ def test_a_digit_of_mnist_comes_back_as_it_was(digits, read):
         assert torch.equal(back, read(Image.fromarray(255 - digit))), "dark on light"
 
 
-@pytest.mark.parametrize(
-    ("disguise", "name", "options"),
-    [
-        (lambda digit: enlarged(digit, 10), "digit.png", {}),
-        (lambda digit: coloured(digit, "darkgreen", "yellow"), "digit.png", {}),
-        (lambda digit: coloured(digit, "white", (200, 200, 255)), "digit.png", {}),
-        (lambda digit: coloured(digit, (0, 120, 0), (120, 0, 0)), "digit.jpg", {"quality": 90}),
-        (lambda digit: coloured(digit, "white", "navy").quantize(16), "digit.gif", {}),
-        (lambda digit: Image.fromarray(digit), "digit.jpg", {"quality": 75}),
-        (lambda digit: Image.fromarray(np.asarray(enlarged(digit, 4)) * np.uint16(257)), "digit.png", {}),
-        (lambda digit: Image.fromarray(255 - np.asarray(enlarged(digit, 90))), "digit.png", {}),
-    ],
-    ids=["enlarged", "yellow on green", "pale", "red on green", "palette", "JPEG", "16 bits", "2520 pixels"],
-)
+DISGUISES = {
+    "enlarged": (lambda digit: enlarged(digit, 10), "a.png", {}),
+    "2520 pixels": (lambda digit: Image.fromarray(255 - np.asarray(enlarged(digit, 90))), "a.png", {}),
+    "16 bits": (lambda digit: Image.fromarray(np.asarray(enlarged(digit, 4)) * np.uint16(257)), "a.png", {}),
+    "touches the border": (to_its_edges, "a.png", {}),
+    "yellow on green": (lambda digit: coloured(digit, "darkgreen", "yellow"), "a.png", {}),
+    "pale": (lambda digit: coloured(digit, "white", (200, 200, 255)), "a.png", {}),
+    "red on green": (lambda digit: coloured(digit, (0, 120, 0), (120, 0, 0)), "a.jpg", {"quality": 90}),
+    "palette": (lambda digit: coloured(digit, "white", "navy").quantize(16), "a.gif", {}),
+    "JPEG": (Image.fromarray, "a.jpg", {"quality": 75}),
+    "photographed": (photographed, "a.jpg", {"quality": 85}),
+    "black, transparent": (lambda digit: transparent(digit, "black"), "a.png", {}),
+    "white, transparent": (lambda digit: transparent(digit, "white"), "a.png", {}),
+    "grey, transparent": (lambda digit: transparent(digit, "grey"), "a.png", {}),
+}
+
+
+@pytest.mark.parametrize(("disguise", "name", "options"), DISGUISES.values(), ids=DISGUISES)
 def test_disguises(digits, read, disguise, name, options):
     differences = [difference(read(disguise(digit), name, **options), digit) for digit in digits[:10]]
     assert max(differences) < 12, "another digit is rarely closer than 15"
-
-
-def test_transparent_pictures_show_their_strokes(digits, read):
-    for colour in [(0, 0, 0), (255, 255, 255), (128, 128, 128)]:
-        sheet = Image.new("RGBA", (280, 280), (*colour, 0))
-        sheet.putalpha(enlarged(digits[0], 10))
-        assert difference(read(sheet), digits[0]) < 8, colour
 
 
 @pytest.mark.parametrize("name", ["turned.png", "turned.jpg"])
@@ -110,18 +136,6 @@ def test_the_orientation_in_the_file_is_applied(digits, read, name):
     stored = enlarged(255 - digits[0], 5).rotate(90)
     assert difference(read(stored, name, exif=orientation), digits[0]) < 8
     assert difference(read(stored, name), digits[0]) > 20
-
-
-def test_a_photograph_of_paper_lit_from_one_side(digits, read):
-    dice = np.random.default_rng(1)
-    rows, columns = np.mgrid[:480, :640]
-    for digit in digits[:5]:
-        stroke = np.zeros((480, 640))
-        stroke[200:424, 350:574] = np.asarray(enlarged(digit, 8)) / 255
-        paper = 215 - 70 * columns / 640 - 40 * rows / 480
-        seen = paper * (1 - stroke) + 40 * stroke + dice.normal(0, 5, stroke.shape)
-        picture = Image.fromarray(seen.clip(0, 255).astype(np.uint8))
-        assert difference(read(picture, "photo.jpg", quality=85), digit) < 12
 
 
 @pytest.mark.parametrize(
@@ -161,13 +175,6 @@ def test_the_centre_of_mass_is_in_the_middle(digits, read):
     assert box(read(pin)) == (20, 20)
 
 
-def test_a_digit_that_touches_the_border(digits, read):
-    for digit in digits[:10]:
-        whole = Image.fromarray(255 - digit)
-        tight = whole.crop(Image.fromarray(digit).getbbox())
-        assert difference(read(tight), digit) < 8
-
-
 def test_thin_strokes_survive_being_made_small(read):
     sheet = Image.new("L", (1900, 1900), 255)
     ImageDraw.Draw(sheet).rectangle((203, 203, 1697, 1697), outline=0, width=2)
@@ -177,44 +184,10 @@ def test_thin_strokes_survive_being_made_small(read):
         assert side.min() > 100, "a side of the square is lost"
 
 
-def test_the_smallest_pictures(read):
+def test_a_digit_of_one_pixel(read):
     spot = Image.new("L", (3, 3))
     spot.putpixel((1, 1), 255)
     assert box(read(spot)) == (20, 20)
-    with pytest.raises(PictureError, match="blank"):
-        read(Image.new("L", (1, 1), 255))
-
-
-@pytest.mark.parametrize("size", [(2000, 2000), (900, 30)])
-def test_two_distant_specks_are_refused_and_hide_no_other_picture(size, tmp_path, capsys):
-    from mnist_helpers.commands.predict import read_digits
-
-    sheet = Image.new("L", size, 255)
-    for place in [(5, 5), (size[0] - 6, size[1] - 6)]:
-        sheet.putpixel(place, 0)
-    sheet.save(tmp_path / "specks.png")
-    painted("L", 255, 0).save(tmp_path / "stroke.png")
-    files, read = read_digits([tmp_path / "specks.png", tmp_path / "stroke.png"])
-    assert [path.name for path in files] == ["stroke.png"]
-    assert read.shape == (1, 28, 28)
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "specks.png: nothing is left of it" in said
-
-
-@pytest.mark.parametrize(
-    "sheet",
-    [
-        Image.new("RGB", (60, 40), "red"),
-        Image.new("RGBA", (60, 40), (0, 0, 0, 0)),
-        painted("L", 255, 245),
-        Image.fromarray(np.random.default_rng(1).normal(200, 4, (300, 300)).astype(np.uint8)),
-    ],
-    ids=["one colour", "transparent", "pale", "paper"],
-)
-def test_a_blank_picture_is_refused(read, sheet):
-    with pytest.raises(PictureError, match=r"digit\.png: is blank, or too pale; draw one digit"):
-        read(sheet)
 
 
 def png(width, height):
@@ -228,21 +201,35 @@ def png(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is not a picture of a kind read here"),
-        (b"a letter to a friend", "is not a picture of a kind read here"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture of a kind read here"),
-        (png(30, 30), "is damaged or cut short"),
-        (png(11_000, 9_000), "has more than 89,478,485 pixels; make it smaller"),
-        (png(60_000, 60_000), "has more than 89,478,485 pixels; make it smaller"),
-    ],
-    ids=["empty", "text", "a program", "cut short", "large", "bomb"],
-)
-def test_what_is_no_picture_is_refused_in_one_line(tmp_path, content, message):
+BLANK = "is blank, or too pale; draw one digit"
+NOTHING_LEFT = "nothing is left of it at MNIST's size; crop the picture to the digit"
+NO_PICTURE = "is not a picture of a kind read here"
+TOO_LARGE = "has more than 89,478,485 pixels; make it smaller"
+PAPER = Image.fromarray(np.random.default_rng(1).normal(200, 4, (300, 300)).astype(np.uint8))
+REFUSED = {
+    "one pixel": (Image.new("L", (1, 1), 255), BLANK),
+    "one colour": (Image.new("RGB", (60, 40), "red"), BLANK),
+    "transparent": (Image.new("RGBA", (60, 40)), BLANK),
+    "pale": (painted("L", 255, 245), BLANK),
+    "paper": (PAPER, BLANK),
+    "specks": (specks(2000, 2000), NOTHING_LEFT),
+    "specks on a strip": (specks(900, 30), NOTHING_LEFT),
+    "empty": (b"", NO_PICTURE),
+    "text": (b"a letter to a friend", NO_PICTURE),
+    "a program": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NO_PICTURE),
+    "cut short": (png(30, 30), "is damaged or cut short"),
+    "large": (png(11_000, 9_000), TOO_LARGE),
+    "bomb": (png(60_000, 60_000), TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_holds_no_digit_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "digit.png"
-    path.write_bytes(content)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        content.save(path)
     with pytest.raises(PictureError) as caught:
         read_digit(path)
     assert str(caught.value).startswith(f"{path}: {message}")

@@ -86,9 +86,9 @@ def test_jupyterlab_opens_lesson_1_and_asks_no_question_about_news():
         command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as lab:
         try:
-            lines = (re.search(r"(http://[^/]+/lab/)(\S+)(\?token=\w+)", line) for line in lab.stderr)
+            lines = (re.search(r"(http://[^/]+/lab)(\S*)(\?token=\w+)", line) for line in lab.stderr)
             server, opened, token = next(filter(None, lines)).groups()
-            news = f"{server}api/settings/@jupyterlab/apputils-extension:notification{token}"
+            news = f"{server}/api/settings/@jupyterlab/apputils-extension:notification{token}"
             for _ in range(600):  # the address is printed a little before it is served
                 with contextlib.suppress(urllib.error.URLError):
                     settings = json.load(urllib.request.urlopen(news, timeout=60))["schema"]["properties"]
@@ -96,7 +96,7 @@ def test_jupyterlab_opens_lesson_1_and_asks_no_question_about_news():
                 time.sleep(0.1)
         finally:
             os.killpg(lab.pid, signal.SIGKILL)
-    assert opened == "tree/01_data_exploration.ipynb"
+    assert opened == "/tree/01_data_exploration.ipynb"
     assert settings["fetchNews"]["default"] == "false"  # "none" asks
 
 
