@@ -3,7 +3,7 @@
 import torch
 
 from ..data import MNIST_MEAN, MNIST_STD, load_mnist
-from .vocabulary import call, check, near, pair, tensor
+from .vocabulary import call, check, compare, near, pair, tensor
 
 
 @check(right="Four pixels in five are blank paper; a digit is recognised by the few that are not.")
@@ -15,68 +15,56 @@ def share_of_zeros(answer):
     if values.numel() != 1:
         return f"it has {values.numel():,} numbers. Give one share, of the pixels of all images together."
     share = values.item()
-    train, test = load_mnist()
-    right = (train.images == 0).sum().item() / train.images.numel()
     if share == 0:
         return "it is 0. The division // drops the decimals; a single / keeps them."
     if share > 100:
         return f"{share:,.0f} looks like a count. A share is that count divided by the number of all pixels."
     if share > 1:
         return f"{share:g} is above 1. A share is a part of the whole, between 0 and 1, and not a percentage."
-    return None if abs(share - right) < 0.001 else _explain_share(share, right, train, test)
-
-
-def _explain_share(share, right, train, test) -> str:
-    first, tests = ((images == 0).double().mean().item() for images in (train.images[0], test.images))
+    train, test = load_mnist()
+    sets = (train.images, train.images[0], test.images)
+    right, first, tests = ((images == 0).double().mean().item() for images in sets)
     if abs(share - (1 - right)) < 0.0015:
         return f"{share:.4f} is the share of the pixels that are above 0. The question is about the others."
-    if abs(share - first) < 0.0005:
-        return f"{share:.4f} is the share in the first image alone. Take all of train.images."
-    if abs(share - tests) < 0.0005:
-        return f"{share:.4f} is the share in the test set. Take train.images."
+    hints = {
+        first: f"{share:.4f} is the share in the first image alone. Take all of train.images.",
+        tests: f"{share:.4f} is the share in the test set. Take train.images.",
+    }
+    otherwise = f"{share:.4f} is not it. Compare all of train.images with 0 and count how often that is true."
     if abs(share - right) < 0.01:
-        return f"{share:g} is close, but not close enough. Give three decimals, or the quotient as it is."
-    return f"{share:.4f} is not it. Compare all of train.images with 0 and count how often that is true."
+        otherwise = f"{share:g} is close, but not close enough. Give three decimals, or the exact quotient."
+    return compare(share, right, hints, otherwise, within=1e-3)
 
 
 @check(right="Each of its pixels is the mean of 6,131: bright where nearly everybody's 3 has ink.")
 def mean_of_threes(answer):
     """``answer`` is the mean of the training images of the digit 3, (28, 28), 0 to 255."""
     mean = tensor(answer)
-    if mean.numel() == 784 and tuple(mean.shape) != (28, 28):
+    shape = tuple(mean.shape)
+    if shape != (28, 28) and mean.numel() == 784:
+        return f"the shape is {shape}: as many numbers as an image has. A reshape makes it (28, 28)."
+    if shape != (28, 28):
         return (
-            f"the shape is {tuple(mean.shape)}: as many numbers as an image has, but (28, 28) is asked for. "
-            "A reshape makes it that."
-        )
-    if tuple(mean.shape) != (28, 28):
-        return (
-            f"the shape is {tuple(mean.shape)}, and an image is (28, 28). "
-            "Which dimension counts the images? The mean goes along that one."
+            f"the shape is {shape}, not (28, 28). Which dimension counts the images? The mean goes along it."
         )
     if mean.max() > 255:
         return f"the brightest pixel is {mean.max():,.0f}, above 255. Divide the sum by the number of images."
     train, test = load_mnist()
-    means = _mean_images(train)
-    return None if near(mean, means[3], 0.01) else _explain_mean(mean, means, train, test)
-
-
-def _explain_mean(mean, means, train, test) -> str:
-    if near(mean * 255, means[3], 0.01):
-        return f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255."
-    if near(mean, means[3], within=1.0):
-        return "it is right to within 1, with the decimals lost. Leave the mean as a float, not a uint8."
-    counts = train.labels.bincount()
-    if near(mean, torch.einsum("d,dyx->yx", counts / 60_000, means), 0.01):
-        return "this is the mean of all 60,000 images. Choose the threes first, by their labels."
-    if near(mean, means[3] * counts[3] / 60_000, 0.01):
-        return "this is the sum of the threes divided by 60,000. Divide by the number of threes."
-    if near(mean, _mean_images(test)[3], 0.01):
-        return "this is the mean of the threes of the test set. Take train.images and train.labels."
+    means, counts = _mean_images(train), train.labels.bincount()
+    everything = torch.einsum("d,dyx->yx", counts / 60_000, means)
+    hints = {
+        means[3] / 255: f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255.",
+        everything: "this is the mean of all 60,000 images. Choose the threes first, by their labels.",
+        means[3] * counts[3] / 60_000: "the sum of the threes is divided by 60,000; divide by their number.",
+        _mean_images(test)[3]: "this is the mean of the threes of the test set. Take train.images.",
+    }
     for digit in range(10):
-        if near(mean, means[digit], 0.01):
-            return f"this is the mean image of the digit {digit}. Look at what the labels are compared with."
+        hints[means[digit]] = f"this is the mean of the digit {digit}. What are the labels compared with?"
     furthest = (mean - means[3]).abs().max()
-    return f"it differs from the mean of the threes by up to {furthest:.0f}. Draw it: show_digits(answer)."
+    otherwise = f"it is not the mean of the threes, by up to {furthest:.0f}. Draw it: show_digits(answer)."
+    if furthest < 1:
+        otherwise = "it is right to within 1, with the decimals lost. Leave the mean as a float, not a uint8."
+    return compare(mean, means[3], hints, otherwise, within=0.01)
 
 
 def _mean_images(digits) -> torch.Tensor:
@@ -87,39 +75,26 @@ def _mean_images(digits) -> torch.Tensor:
 @check(right="All 256 levels of brightness survive the way there and back: normalising loses nothing.")
 def undo(function):
     """``function`` turns normalised float32 images (B, 28, 28) back into the uint8 images (B, 28, 28)."""
-    train, _ = load_mnist()
-    images = train.images[:64].clone()
+    images = load_mnist()[0].images[:64].clone()
     images[0].view(-1)[:256] = torch.arange(256, dtype=torch.uint8)  # every level at least once
     normalised = (images / 255 - MNIST_MEAN) / MNIST_STD
-    back = torch.as_tensor(call(function, normalised.clone())).detach().cpu()
+    back = torch.as_tensor(call(function, normalised)).detach().cpu()
     if back.shape != images.shape:
         return f"the shape went in as {tuple(images.shape)} and came back as {tuple(back.shape)}."
     if back.dtype != torch.uint8:
-        return _explain_dtype(back, images, normalised)
+        if near(back, normalised):
+            return "the images came back as they went in, still normalised."
+        if near(back, images, within=0.01):
+            return f"the values are right, but their dtype is {back.dtype}. Pixels were torch.uint8."
+        return f"the dtype is {back.dtype}, and the values go from {back.min():.2f} to {back.max():.2f}."
     difference = (back.int() - images.int()).abs()
-    if difference.max() == 0:
-        return None
     share = (difference > 0).double().mean()
+    if difference.max() > 1:
+        order = "Undo the division by 255, the mean and the standard deviation, the last one first."
+        return f"{share:.1%} of the pixels are wrong, by up to {difference.max()}. {order}"
     if difference.max() == 1:
-        return (
-            f"{share:.1%} of the pixels are off by 1. Turning floats into uint8 cuts the decimals off: "
-            "what does 252.99998 become, and what should it become?"
-        )
-    return (
-        f"{share:.1%} of the pixels are wrong, by up to {difference.max()}. Normalising divides by 255, "
-        "subtracts the mean, divides by the standard deviation: undo each of them, the last one first."
-    )
-
-
-def _explain_dtype(back, images, normalised) -> str:
-    if torch.equal(back, normalised):
-        return "the images came back as they went in, still normalised."
-    if (back.double() - images.double()).abs().max() < 0.01:
-        return f"the values are right, but their dtype is {back.dtype}. Pixels were torch.uint8."
-    return (
-        f"the dtype is {back.dtype} rather than torch.uint8, and the values go from {back.min():.2f} "
-        f"to {back.max():.2f} rather than from 0 to 255."
-    )
+        return f"{share:.1%} of the pixels are off by 1. uint8 drops decimals: what should 252.99998 become?"
+    return None
 
 
 @check(right="Fives read as threes, 118 of 892: nearer to the mean 3 than to the mean 5.")
@@ -134,22 +109,18 @@ def most_common_mistake(answer):
     if label == guess:
         return f"a {label} read as {guess} is no mistake. Count only where guess and label differ."
     counts = _mistakes()
-    if counts[label, guess] == counts.max():
-        return None
-    times = f"a {label} read as {guess} happens {counts[label, guess]} times; another mistake is more common."
     behind = counts.max() - counts[label, guess]
-    if behind < 5:
+    times = f"a {label} read as {guess} happens {counts[label, guess]} times; another mistake is more common."
+    if 0 < behind < 5:
         return f"{times} It is very close: {behind} more often."
-    if counts[guess, label] == counts.max():
+    if behind and counts[guess, label] == counts.max():
         return f"{times} Does the label come first in your pair?"
-    return times
+    return times if behind else None
 
 
 def _mistakes() -> torch.Tensor:
     """How often the nearest mean image reads label i of the test set as j, (10, 10), with a diagonal of 0."""
     train, test = load_mnist()
-    distances = torch.empty(len(test.labels), 10)
-    for digit, mean in enumerate(_mean_images(train)):
-        distances[:, digit] = ((test.images - mean) ** 2).mean(dim=(1, 2))
-    pairs = test.labels * 10 + distances.argmin(dim=1)
+    distances = [((test.images - mean) ** 2).mean(dim=(1, 2)) for mean in _mean_images(train)]
+    pairs = test.labels * 10 + torch.stack(distances, dim=1).argmin(dim=1)
     return pairs.bincount(minlength=100).view(10, 10).fill_diagonal_(0)

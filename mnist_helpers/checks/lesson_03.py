@@ -1,6 +1,5 @@
 """The checks of lesson 3, training."""
 
-import copy
 import numbers
 
 import torch
@@ -8,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD
 
-from .vocabulary import NotYet, Wrong, call, check, near, pair_of_numbers
+from .vocabulary import NotYet, Wrong, call, check, compare, near, pair_of_numbers, tensor
 
 
 @check(right="A larger input makes a larger gradient: w is multiplied by 3, and b, so to speak, by 1.")
@@ -17,37 +16,55 @@ def gradient_by_hand(answer):
     asked = "the answer is a pair of numbers: (derivative for w, derivative for b)."
     weight, bias = pair_of_numbers(answer, asked)
     hints = {
-        (-9.0, -3.0): None,
         (9.0, 3.0): "the sizes are right and the signs are not: is w x + b above or below y?",
         (-3.0, -9.0): "these are the right two numbers the wrong way round: w first, then b.",
         (-3.0, -3.0): "the one for w lacks its inner derivative: how much does w x + b grow with w?",
         (-9.0, -9.0): "the one for b has the wrong inner derivative: how much does w x + b grow with b?",
         (-4.5, -1.5): "both are half of what they should be: what is the derivative of a square?",
     }
-    for (dw, db), hint in hints.items():
-        if near(weight, dw, 1e-3) and near(bias, db, 1e-3):
-            return hint
-    which = "w" if abs(weight + 9) > 1e-3 else "b"
-    return (
-        f"({weight:g}, {bias:g}) is not it; look at {which}. Wobble it by 0.001 and see what the loss does."
+    which = "b" if near(weight, -9, 1e-3) else "w"
+    otherwise = (
+        f"({weight:g}, {bias:g}) is not it; look at {which}. Change it by 0.001: what does the loss do?"
     )
+    return compare((weight, bias), (-9.0, -3.0), hints, otherwise, within=1e-3)
 
 
 class _Watched(nn.Module):
     """A linear layer on 2 × 2 pixels that remembers the mode of each call, and the optimizer's steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, old_gradients: bool) -> None:
         super().__init__()
-        self.linear = nn.Linear(4, 3)
-        self.double()
+        self.linear = nn.Linear(4, 3).double()
         with torch.no_grad():
             self.linear.weight.copy_(torch.linspace(-1, 1, 12).view(3, 4))
             self.linear.bias.copy_(torch.tensor([0.5, 0.0, -0.5]))
+        for parameter in self.parameters():  # of an earlier batch
+            parameter.grad = torch.ones_like(parameter) if old_gradients else None
         self.modes, self.steps = [], 0
+        self.optimizer = SGD(self.parameters(), lr=0.1, momentum=0.5)
+        self.optimizer.register_step_pre_hook(self.count_step)
+
+    def count_step(self, *_):
+        self.steps += 1
 
     def forward(self, images):
         self.modes.append(self.training)
         return self.linear(images.flatten(1))
+
+    def numbers(self) -> torch.Tensor:
+        return torch.cat([parameter.detach().flatten() for parameter in self.parameters()])
+
+    def train_on(self, batches, *, clear=True) -> list[float]:
+        """Train as it should be done, or as it is where zero_grad is forgotten; return the losses."""
+        losses = []
+        for images, labels in batches:
+            if clear:
+                self.optimizer.zero_grad()
+            loss = F.cross_entropy(self(images), labels)
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.item())
+        return losses
 
 
 def _batches() -> list:
@@ -55,68 +72,6 @@ def _batches() -> list:
     images = torch.linspace(-2, 2, 60, dtype=torch.float64).sin().view(3, 5, 1, 2, 2)
     labels = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0], [1, 0, 2, 1, 2]])
     return list(zip(images, labels, strict=True))
-
-
-def _prepare(*, old_gradients):
-    """A network and its optimizer; with ``old_gradients`` those of an earlier batch are still there."""
-    network = _Watched()
-    if old_gradients:
-        for parameter in network.parameters():
-            parameter.grad = torch.ones_like(parameter)
-    optimizer = SGD(network.parameters(), lr=0.1, momentum=0.5)
-
-    def count_step(*_):
-        network.steps += 1
-
-    optimizer.register_step_pre_hook(count_step)
-    return network, optimizer
-
-
-def _train_right(network, optimizer, batches, *, clear=True) -> list[float]:
-    """The loop as it should be; with ``clear=False`` as it is when zero_grad is forgotten."""
-    losses = []
-    network.train()
-    for images, labels in batches:
-        if clear:
-            optimizer.zero_grad()
-        loss = F.cross_entropy(network(images), labels)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
-
-
-def _same(network, other) -> bool:
-    pairs = zip(network.parameters(), other.parameters(), strict=True)
-    return all(torch.allclose(a, b, atol=1e-9) for a, b in pairs)
-
-
-OTHER = (
-    "the parameters moved, but not by one step for each batch along the gradient of its loss alone. "
-    "Write down, line by line, what .grad holds."
-)
-
-
-def _explain_parameters(network, batches, *, old_gradients):
-    """Why the parameters are not those of a right training, or None if they are."""
-    right, forgetful = (_prepare(old_gradients=old_gradients) for _ in range(2))
-    still = _Watched()
-    _train_right(*right, batches)
-    _train_right(*forgetful, batches, clear=False)
-    if _same(network, right[0]):
-        return None
-    if _same(network, still):
-        if network.steps:
-            return "no parameter moved, because step() found no gradient. What does .grad hold at that line?"
-        return "no parameter moved. Gradients say where to go; which call goes there?"
-    if _same(network, forgetful[0]):
-        return "the parameters moved by gradients that have added up. What must happen before backward()?"
-    return OTHER
-
-
-def _first_reason(parameters, loss):
-    """The reason to tell first. Parameters that went another way say less than a loss that is another one."""
-    return loss if parameters == OTHER and loss else parameters or loss
 
 
 def _train(function, *arguments):
@@ -130,65 +85,67 @@ def _train(function, *arguments):
         raise Wrong(reason) from None
 
 
-@check(right="These five lines are the whole of training; the rest of a loop is counting and printing.")
-def step(function):
-    """``function(network, optimizer, images, labels)`` trains on one batch and returns its loss, a number."""
-    network, optimizer = _prepare(old_gradients=True)
-    batches = _batches()[:2]
-    expected = _train_right(*_prepare(old_gradients=True), batches)
-    for number, (images, labels) in enumerate(batches):
-        try:
-            loss = _train(function, network, optimizer, images, labels)
-        except NotYet:
-            if _same(network, _Watched()):
-                raise
-            return "the parameters moved, but nothing came back. Return the loss as well."
-        other_loss = _explain_loss(loss, expected[number])
-        moved = _explain_parameters(network, batches[: number + 1], old_gradients=True)
-        if moved or other_loss:
-            return _first_reason(moved, other_loss)
-    if not all(network.modes):
-        return (
-            "the network arrived in training mode and was switched over inside. Leave the mode to the caller."
-        )
-    return None
+def _explain_training(network, losses, batches, *, old_gradients):
+    """Why a network trained on ``batches``, or the ``losses`` of the last of them, are not right, or None."""
+    still, right, forgetful = (_Watched(old_gradients) for _ in range(3))
+    expected = right.train_on(batches)[-len(losses) :]
+    forgetful.train_on(batches, clear=False)
+    stood = "no parameter moved. Gradients say where to go; which call goes there?"
+    if network.steps:
+        stood = "no parameter moved, because step() found no gradient. What does .grad hold at that line?"
+    hints = {
+        still.numbers(): stood,
+        forgetful.numbers(): "the gradients have added up. What must happen before backward()?",
+    }
+    other = "the parameters moved, but not by one step a batch. Write down, line by line, what .grad holds."
+    moved = compare(network.numbers(), right.numbers(), hints, other, within=1e-9)
+    wrong_losses = map(_explain_loss, losses, expected)
+    if moved == other:  # a wrong first loss says more
+        return next(wrong_losses) or moved
+    return moved or next(filter(None, wrong_losses), None)
 
 
 def _explain_loss(loss, expected: float):
-    if isinstance(loss, torch.Tensor) and abs(loss.detach().mean().item() - expected) > 1e-6:
-        loss = loss.detach().mean().item()  # another loss is the larger fault
+    value = tensor(loss).mean().item() if isinstance(loss, torch.Tensor) else loss
+    if isinstance(value, numbers.Real) and not abs(value - expected) < 1e-6:  # so that nan is refused
+        return f"the loss came back as {value:.4f}; the mean cross entropy of the batch is {expected:.4f}."
     if isinstance(loss, torch.Tensor) and loss.requires_grad:
         return "what came back is a tensor with its whole graph. Which method turns it into a number?"
     if isinstance(loss, torch.Tensor) and loss.numel() > 1:
         return f"the loss has shape {tuple(loss.shape)}, and one number is asked for."
     if not isinstance(loss, numbers.Real):
         return f"a loss came back as {type(loss).__name__}. Which method of the loss gives a plain number?"
-    if not abs(float(loss) - expected) < 1e-6:  # written so that nan is refused
-        return (
-            f"the loss came back as {float(loss):.4f}; the mean cross entropy of the batch is {expected:.4f}."
-        )
+    return None
+
+
+@check(right="These five lines are the whole of training; the rest of a loop is counting and printing.")
+def step(function):
+    """``function(network, optimizer, images, labels)`` trains on one batch and returns its loss, a number."""
+    network, batches = _Watched(old_gradients=True), _batches()[:2]
+    before = network.numbers()
+    for number, (images, labels) in enumerate(batches, start=1):
+        try:
+            loss = _train(function, network, network.optimizer, images, labels)
+        except NotYet:
+            if near(network.numbers(), before):
+                raise
+            return "the parameters moved, but nothing came back. Return the loss as well."
+        if reason := _explain_training(network, [loss], batches[:number], old_gradients=True):
+            return reason
+    if not all(network.modes):
+        return "the network arrived in training mode and was switched. Leave the mode to the caller."
     return None
 
 
 @check(right="The network trains, in training mode, and the record is plain numbers.")
 def repaired(function):
     """``function(network, optimizer, batches)`` trains on each batch and returns the list of losses."""
-    network, optimizer = _prepare(old_gradients=False)
-    network.eval()
-    batches = _batches()
-    expected = _train_right(*_prepare(old_gradients=False), batches)
-    losses = _train(function, network, optimizer, copy.copy(batches))
-    if not isinstance(losses, (list, tuple)) or len(losses) != len(batches):
+    network, batches = _Watched(old_gradients=False).eval(), _batches()
+    losses = _train(function, network, network.optimizer, batches)
+    if not isinstance(losses, list | tuple) or len(losses) != len(batches):
         return f"for {len(batches)} batches there should be a list of {len(batches)} losses."
-    moved = _explain_parameters(network, batches, old_gradients=False)
-    if moved:
-        return _first_reason(moved, _explain_loss(losses[0], expected[0]))
+    if reason := _explain_training(network, losses, batches, old_gradients=False):
+        return reason
     if not all(network.modes):
-        return (
-            "it learns, but in evaluation mode, where dropout is off. In which mode did the network arrive?"
-        )
-    for loss, right in zip(losses, expected, strict=True):
-        reason = _explain_loss(loss, right)
-        if reason:
-            return reason
+        return "it learns, but in evaluation mode, where dropout is off. In which mode did it arrive?"
     return None

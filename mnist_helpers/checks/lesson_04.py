@@ -1,7 +1,9 @@
 """The checks of lesson 4, loss curves, and the three runs without a name that one of them asks about."""
 
+import torch
+
 from ..training import History
-from .vocabulary import call, check, near, number, tensor
+from .vocabulary import call, check, compare, near, number, tensor
 
 # Training losses, then validation losses, of three runs of Net (batch 64, momentum 0.5, seed 7), rounded,
 # and stored rather than trained here, so that they look alike on every machine.
@@ -32,13 +34,7 @@ _CURVES = {
 }
 _EPOCH = {"A": (6_000, 19), "B": (6_000, 19), "C": (300, 1)}  # images in an epoch, recorded losses
 
-ILLNESSES = (
-    "rate too high",
-    "rate too low",
-    "data not shuffled",
-    "gradients not cleared",
-    "overfitting",
-)
+ILLNESSES = ("rate too high", "rate too low", "data not shuffled", "gradients not cleared", "overfitting")
 _GALLERY = {  # titles of the lesson's own runs that mean the same
     "not shuffled": "data not shuffled",
     "no zero grad": "gradients not cleared",
@@ -67,103 +63,70 @@ def unlabelled_runs() -> dict[str, History]:
 def smooth_exponentially(function):
     """``function(losses, beta)`` returns the corrected exponential average, one value for each loss."""
     losses, beta = [4.0, 2.0, 3.0, 1.0, 1.0, 0.5], 0.9
-    answer = call(function, list(losses), beta)
+    answer = call(function, losses, beta)
     if hasattr(answer, "__next__"):
         return "it returned a generator: return a list, which can be read more than once."
     answer = tensor(answer).squeeze()
     if answer.shape != (len(losses),):
         return f"{len(losses)} losses went in, and the shape {tuple(answer.shape)} came out."
-    raw = _averages(losses, beta)
-    corrected = [value / (1 - beta**step) for step, value in enumerate(raw, start=1)]
-    if _close(answer, corrected):
-        return _explain_other_beta(function)
-    for mistaken, reason in _mistaken_averages(losses, beta, raw):
-        if _close(answer, mistaken):
-            return reason
-    if near(answer, tensor(corrected), 0.05):
-        return "the values are rounded. Return them as they are; rounding is for printing."
-    expected = ", ".join(f"{value:.3f}" for value in corrected[:3])
-    came = ", ".join(f"{value:.3f}" for value in answer[:3].tolist())
-    return f"for the losses 4, 2, 3 and beta 0.9 the averages are {expected}, and it gave {came}."
+    raw, swapped = _averages(losses, beta), _averages(losses, 1 - beta)
+    steps = torch.arange(1, len(losses) + 1)
+    corrected = raw / (1 - beta**steps)
+    exchanged = "beta and 1 - beta have changed places: 0.9 is the weight of the past, 0.1 that of the new."
+    hints = {
+        raw: "it starts at 0.40, where the first loss is 4. The zero it began from is still in it.",
+        _averages(
+            losses, beta, losses[0]
+        ): "it began from the first loss, not from 0: that one weighs too much.",
+        raw / (1 - beta ** (steps - 1).clamp(1)): "the power of beta is one behind; the first is beta ** 1.",
+        swapped: exchanged,
+        swapped / (1 - (1 - beta) ** steps): exchanged,
+        raw / (1 - beta): "it divides by 1 - beta at every step, and not by 1 - beta ** t.",
+    }
+    expected, came = (", ".join(f"{value:.3f}" for value in values[:3]) for values in (corrected, answer))
+    otherwise = f"for the losses 4, 2, 3 and beta 0.9 the averages are {expected}, and it gave {came}."
+    if near(answer, corrected, 0.05):
+        otherwise = "the values are rounded. Return them as they are; rounding is for printing."
+    if reason := compare(answer, corrected, hints, otherwise, within=1e-5):
+        return reason
+    if near(tensor(call(function, [1.0, 3.0], 0.5)).squeeze(), [1.0, 1.75 / 0.75], 1e-5):
+        return None
+    return "it is right for beta 0.9, and wrong for beta 0.5. Is 0.9 written into the function?"
 
 
-def _mistaken_averages(losses, beta, raw) -> list:
-    """What usual mistakes give, each with what to tell the student."""
-    from_first = [losses[0]]
-    for loss in losses[1:]:
-        from_first.append(beta * from_first[-1] + (1 - beta) * loss)
-    behind = [value / (1 - beta ** max(step, 1)) for step, value in enumerate(raw)]
-    swapped = _averages(losses, 1 - beta)
-    swapped_corrected = [value / (1 - (1 - beta) ** step) for step, value in enumerate(swapped, start=1)]
-    exchanged = (
-        "beta and 1 - beta have changed places: 0.9 is the weight of the past, 0.1 that of the new loss."
-    )
-    return [
-        (raw, "it starts at 0.40, where the first loss is 4. The zero it began from is still in it."),
-        (from_first, "it began from the first loss, which then weighs more than any other. Begin from 0."),
-        (behind, "the power of beta is one behind. How many losses have gone in at the first step?"),
-        (swapped, exchanged),
-        (swapped_corrected, exchanged),
-        (
-            [value / (1 - beta) for value in raw],
-            "it divides by 1 - beta at every step, and not by 1 - beta ** t.",
-        ),
-    ]
-
-
-def _averages(losses, beta) -> list:
-    average, averages = 0.0, []
+def _averages(losses, beta, average=0.0) -> torch.Tensor:
+    averages = []
     for loss in losses:
         average = beta * average + (1 - beta) * loss
         averages.append(average)
-    return averages
-
-
-def _close(answer, expected) -> bool:
-    return near(answer, tensor(expected), 1e-5)
-
-
-def _explain_other_beta(function):
-    # A function that ignores its argument is right for 0.9 alone.
-    answer = tensor(call(function, [1.0, 3.0], 0.5)).squeeze()
-    if answer.shape == (2,) and _close(answer, [1.0, 1.75 / 0.75]):
-        return None
-    return "it is right for beta 0.9, and wrong for beta 0.5. Is 0.9 written into the function?"
+    return tensor(averages)
 
 
 @check(right="This is early stopping: the run ends later than the network that is kept.")
 def epoch_to_keep(function):
     """``function(losses, patience)`` returns the index of the loss that early stopping keeps."""
-    hints = {
-        2: "it counts epochs from 1. The first entry, index 0, was measured before training.",
-        4: "it returned 4, the epoch in which patience ran out. Which had the lowest loss until then?",
-        5: "it returned 5, the 0.3, but three epochs without a new lowest had ended the run before.",
+    first = {
+        2: "It counts epochs from 1. The first entry, index 0, was measured before training.",
+        4: "In that epoch patience ran out. Which had the lowest loss until then?",
+        5: "That is the 0.3, but three epochs without a new lowest had ended the run before.",
     }
-    kept = _epoch(call(function, [2.3, 0.5, 0.6, 0.7, 0.8, 0.3], 3))
-    if kept != 1:
-        other = f"it returned {kept:g}. The lowest loss seen was 0.5: which index has it?"
-        return f"for 2.3, 0.5, 0.6, 0.7, 0.8, 0.3 and a patience of 3 {hints.get(kept, other)}"
-    for losses, index, hint in _RUNS_TO_STOP:
-        kept = _epoch(call(function, list(losses), 3))
+    cases = {
+        (2.3, 0.5, 0.6, 0.7, 0.8, 0.3): (1, "The lowest loss seen was 0.5: which index has it?"),
+        (3.0, 2.0, 1.0, 0.5, 0.4): (4, "A run whose loss falls to the end keeps its last epoch."),
+        (2.3, 0.5, 0.6, 0.4, 0.45): (3, "One bad epoch does not end a run."),
+        (2.0, 1.0, 1.4, 1.3, 1.2, 0.9): (1, "Compare with the lowest so far, not with the epoch before."),
+        (2.0, 1.0, 1.4, 0.8, 0.9, 0.85, 0.7, 0.75): (6, "A new lowest loss starts the count again."),
+        (1.0, 0.5, 0.6, 0.5, 0.6, 0.4): (1, "A loss that equals the lowest is no new lowest."),
+    }
+    for case, (losses, (index, hint)) in enumerate(cases.items()):
+        answer = call(function, list(losses), 3)
+        kept = number(answer)
+        if kept is None:
+            return f"it returned {answer!r}, which is not the index of an epoch."
         if kept != index:
+            hint = hint if case else compare(kept, 1, first, hint)
             return f"for {', '.join(map(str, losses))} and a patience of 3 it returned {kept:g}. {hint}"
     return None
-
-
-_RUNS_TO_STOP = (
-    ((3.0, 2.0, 1.0, 0.5, 0.4), 4, "A run whose loss falls to the end keeps its last epoch."),
-    ((2.3, 0.5, 0.6, 0.4, 0.45), 3, "One bad epoch does not end a run."),
-    ((2.0, 1.0, 1.4, 1.3, 1.2, 0.9), 1, "Compare with the lowest so far, not with the epoch before."),
-    ((2.0, 1.0, 1.4, 0.8, 0.9, 0.85, 0.7, 0.75), 6, "A new lowest loss starts the count again."),
-    ((1.0, 0.5, 0.6, 0.5, 0.6, 0.4), 1, "A loss that equals the lowest is no new lowest."),
-)
-
-
-def _epoch(value) -> float:
-    epoch = number(value)
-    if epoch is None:
-        raise TypeError(f"{value!r} is not the index of an epoch")
-    return epoch
 
 
 @check(
@@ -174,21 +137,26 @@ def name_the_illness(answer):
     """``answer`` is a dict from "A", "B" and "C" to one of ILLNESSES."""
     if not hasattr(answer, "get"):
         return 'the answer is a dict, {"A": ..., "B": ..., "C": ...}.'
+    right = {
+        "A": (
+            "data not shuffled",
+            "its training loss swings wildly. What may all images of a batch share?",
+        ),
+        "B": ("rate too low", "look at both its ends: does it stand still, or does it fall, too slowly?"),
+        "C": (
+            "overfitting",
+            "compare its line with its dots. Which are near 0, and where do the others go?",
+        ),
+    }
     named = {str(name).upper(): _plain(illness) for name, illness in answer.items() if illness is not None}
-    missing = [name for name in "ABC" if name not in named]
-    if missing:
-        return f"{missing[0]} has no name yet."
-    for name in "ABC":
+    for name in right:
+        if name not in named:
+            return f"{name} has no name yet."
+    for name in right:
         if named[name] not in ILLNESSES:
             return f"{named[name]!r} is not one of: {', '.join(ILLNESSES)}."
-    hints = {
-        "A": "its training loss swings wider than chance does. What might all images of a batch share?",
-        "B": "look at both its ends: does it stand still, or does it fall, too slowly?",
-        "C": "compare its line with its dots. Which of them comes near 0, and where do the others go?",
-    }
-    right = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting"}
-    for name, hint in hints.items():
-        if named[name] != right[name]:
+    for name, (illness, hint) in right.items():
+        if named[name] != illness:
             return f"{name} is not {named[name]!r}: {hint}"
     return None
 

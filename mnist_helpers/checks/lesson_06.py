@@ -3,19 +3,14 @@
 import operator
 
 import torch
+from torch import nn
 from torch.optim import SGD
 
-from ..models import Net
-from .vocabulary import NotYet, Wrong, call, check, pair
-
-
-def _is_truth(value) -> bool:
-    # A tensor of one bool and numpy's bool are as good as Python's.
-    return isinstance(value, bool) or str(getattr(value, "dtype", "")) in ("bool", "torch.bool")
+from .vocabulary import NotYet, Wrong, call, check, pair, tensor, wrong_kind
 
 
 def _results(function, cases) -> list:
-    """Call ``function`` with each tuple of arguments. If some results are None, raise Wrong."""
+    """Call ``function`` with each tuple of arguments. If only some results are None, raise Wrong."""
     results = []
     for arguments in cases:
         try:
@@ -32,47 +27,34 @@ def _results(function, cases) -> list:
 @check(right="Asked before the first batch, this question finds such a fault at once.")
 def trains(function):
     """``function(network, optimizer)`` says whether the optimizer holds its parameters and no others."""
-    network, twin = Net(), Net()
+    network, twin = (nn.Sequential(*(nn.Linear(4, 4) for _ in range(4))) for _ in range(2))
     twin.load_state_dict(network.state_dict())
-    layers = (network.conv1, network.conv2, network.fc1, network.fc2)
-    kinds = ([layer.weight for layer in layers], [layer.bias for layer in layers])
+    own = list(network.parameters())
+    by_layer = [{"params": layer.parameters()} for layer in network]
+    by_kind = [{"params": own[::2]}, {"params": own[1::2]}]
     cases = [
-        (network, network.parameters(), True, "for an optimizer that was built over network.parameters()."),
-        (
-            twin,
-            network.parameters(),
-            False,
-            "for another network with equal numbers in it; ask which tensors they are, not what they hold.",
-        ),
+        (network, own, True, "for an optimizer that was built over network.parameters()."),
+        (twin, own, False, "for another network with equal numbers; ask which tensors they are."),
         (
             network,
-            network.fc2.parameters(),
+            own[-2:],
             False,
-            "for an optimizer that holds the last layer alone; is every parameter there?",
+            "where it holds the last layer alone; is every parameter there?",
         ),
+        (network, [*own, *twin.parameters()], False, "where it holds another network's parameters as well."),
+        (network, by_layer, True, "for an optimizer with four param_groups; look through all of them."),
         (
             network,
-            [*network.parameters(), *twin.parameters()],
-            False,
-            "for an optimizer that holds another network's parameters as well.",
-        ),
-        (
-            network,
-            [{"params": layer.parameters()} for layer in layers],
+            by_kind,
             True,
-            "for an optimizer with four param_groups; look through all of them.",
-        ),
-        (
-            network,
-            [{"params": tensors} for tensors in kinds],
-            True,
-            "for an optimizer that holds the weights first and then the biases; does the order matter?",
+            "where it holds the weights, then the biases; does the order matter?",
         ),
     ]
     answers = _results(function, [(model, SGD(held, lr=0.01)) for model, held, _, _ in cases])
     for answer, (_, _, expected, when) in zip(answers, cases, strict=True):
-        if not _is_truth(answer):
-            return f"it returned {type(answer).__name__}, where True or False is asked for."
+        # A tensor of one bool and numpy's bool are as good as Python's.
+        if not isinstance(answer, bool) and str(getattr(answer, "dtype", "")) not in ("bool", "torch.bool"):
+            return wrong_kind(answer, "True or False")
         if bool(answer) != expected:
             return f"it says {bool(answer)} {when}"
     return None
@@ -80,26 +62,20 @@ def trains(function):
 
 @check(right="That is how a resumed run gets the masks that the unbroken one would have drawn.")
 def repeats_the_mask(function):
-    """``function(layer, inputs)`` applies dropout two times with one mask and returns both."""
-    layer, inputs, calls = torch.nn.Dropout(0.5), torch.ones(1000), []
+    """``function(layer, inputs)`` applies dropout twice with one mask and returns both."""
+    layer, inputs, calls = nn.Dropout(0.5), torch.ones(1000), []
     layer.register_forward_hook(lambda *_: calls.append(1))
     results = call(function, layer, inputs)
-    asked = f"it returned {type(results).__name__}, where two tensors are asked for: return first, second."
     if len(calls) != 2:
         return f"it applied the layer {len(calls)} time(s), where two are asked for."
-    first, second = pair(results, asked)
+    first, second = map(tensor, pair(results, wrong_kind(results, "two tensors")))
     if bool((first == 1).all()):
         return "nothing was dropped; the layer must stay in training mode."
     if not torch.equal(first, second):
-        return (
-            f"the two masks differ at {int((first != second).sum())} of 1,000 places; "
-            "put the random state back to where it was before the first call."
-        )
-    if torch.equal(first, call(function, layer, inputs)[0]):
-        return (
-            "every call of it draws the same mask; use no fixed seed, "
-            "and let the state move on after the second application."
-        )
+        differ = f"the two masks differ at {int((first != second).sum())} of 1,000 places"
+        return f"{differ}; put the random state back to where it was before the first call."
+    if torch.equal(first, tensor(call(function, layer, inputs)[0])):
+        return "every call draws the same mask: use no fixed seed, and let the state move on afterwards."
     return None
 
 
@@ -115,10 +91,10 @@ def place_in_the_data(function):
     }
     answers = _results(function, [(batches,) for batches in hints])
     for answer, (batches, hint) in zip(answers, hints.items(), strict=True):
-        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
             return f"it returned {answer!r}, where two numbers are asked for: return epoch, images."
         try:
-            epoch, images = (operator.index(number) for number in answer)
+            epoch, images = map(operator.index, answer)
         except TypeError:
             return f"it returned {answer!r}, and fit takes whole numbers alone; // divides and stays whole."
         if (epoch, images) != (batches // 938 + 1, batches % 938 * 64):

@@ -1,24 +1,17 @@
 """The checks of lesson 8, comparing networks."""
 
 import itertools
-import math
 
-from .vocabulary import call, check, known, number, pair_of_numbers
+from .vocabulary import call, check, compare, near, number, pair_of_numbers, wrong_kind
 
 
 @check(right="Larger maps would leave the parameters as they are and multiply the work.")
 def layer_cost(answer):
     """``answer`` is (parameters, multiply-adds) of Conv2d(16, 32, 3) on maps of (16, 12, 12)."""
-    parameters, work = pair_of_numbers(
-        answer, "the answer is a pair of numbers: (parameters, multiply-adds)."
-    )
-    return _parameters_hint(parameters) or _work_hint(work)
-
-
-def _parameters_hint(parameters: float) -> str | None:
+    asked = "the answer is a pair of numbers: (parameters, multiply-adds)."
+    parameters, work = pair_of_numbers(answer, asked)
     weights = 3 * 3 * 16 * 32
-    hints = {
-        weights + 32: None,
+    of_parameters = {
         weights: "the parameters lack something small: each of the 32 kernels has one more than its weights.",
         weights + 1: "there is one bias for each kernel, not one for the layer.",
         3 * 3 * 32 + 32: "a kernel is a block: it has 3 × 3 weights for each of the channels that come in.",
@@ -26,24 +19,22 @@ def _parameters_hint(parameters: float) -> str | None:
         weights + 16: "the biases belong to the maps that go out, not to those that come in.",
         460_800: "the two seem to have changed places: parameters first.",
     }
-    formula = "(channels in × rows × columns + 1 bias) × channels out."
-    return known(parameters, hints, f"{parameters:,.0f} parameters is not it: {formula}")
-
-
-def _work_hint(work: float) -> str | None:
-    weights = 3 * 3 * 16 * 32
-    hints = {
-        weights * 100: None,
-        weights
-        * 144: "the places are those of the output; how many does a kernel 3 wide have along 12 pixels?",
+    places = "the places are those of the output"
+    of_work = {
+        weights * 144: f"{places}; how many does a kernel 3 wide have along 12 pixels?",
         weights: "that is what one place takes; the kernels are used at every place of the output.",
         (weights + 32) * 100: "the biases are added and not multiplied; leave them out of the multiply-adds.",
-        (weights + 32) * 144: "biases are not multiplied, and the places are those of the output.",
+        (weights + 32) * 144: f"biases are not multiplied, and {places}.",
         weights * 121: "a kernel 3 wide does not fit 11 times along 12 pixels; count its places again.",
         weights * 10: "the places have rows and columns, both.",
     }
-    formula = "they are weights × rows × columns of the output."
-    return known(work, hints, f"{work:,.0f} multiply-adds are not it; {formula}")
+    otherwise = (
+        f"{parameters:,.0f} parameters is not it: (channels in × rows × columns + bias) × channels out."
+    )
+    if hint := compare(parameters, weights + 32, of_parameters, otherwise):
+        return hint
+    otherwise = f"{work:,.0f} multiply-adds are not it; they are weights × rows × columns of the output."
+    return compare(work, weights * 100, of_work, otherwise)
 
 
 @check(right="With three seeds each the least that it can say is 10 %, so a close race needs more of them.")
@@ -59,52 +50,50 @@ def chance_of(function):
         ([4549, 4549, 4442], [4588, 4594, 4579], 2 / 20, "some cards bear the same number"),
     ]
     for first, second, expected, when in cases:
-        answer = call(function, list(first), list(second))
+        answer = call(function, first, second)
         share = number(answer)
         if share is None:
-            return f"it returned {type(answer).__name__}, where a share from 0 to 1 is asked for."
-        if not math.isclose(share, expected, abs_tol=1e-6):
-            return _chance_hint(share, expected, first, second, when)
+            return wrong_kind(answer, "a share from 0 to 1")
+        if not near(share, expected):
+            hint = _chance_hint(share, expected, first, second, when)
+            return f"for {first} and {second} it returns {share:g}{hint}"
     return None
 
 
 def _chance_hint(share, expected, first, second, when) -> str:
-    said = f"for {first} and {second} it returns {share:g}"
     if share > 1:
-        return f"{said}; a share lies between 0 and 1: so many deals, of how many in all?"
+        return "; a share lies between 0 and 1: so many deals, of how many in all?"
     if len(first) == 4:
-        return f"{said}; there are four numbers in each list, and a hand should be as long as a list."
+        return "; there are four numbers in each list, and a hand should be as long as a list."
     cards, seen = [*first, *second], sum(first) - sum(second)
     if 1 < len(set(cards)) < len(cards):
-        return f"{said}; {when}, so the second hand is best known by its sum: that of all less the first."
+        return f"; {when}, so the second hand is best known by its sum: that of all less the first."
     gaps = [2 * sum(hand) - sum(cards) for hand in itertools.combinations(cards, len(first))]
     one_way = [sum(gap >= seen for gap in gaps) / len(gaps), sum(gap <= seen for gap in gaps) / len(gaps)]
-    if any(math.isclose(share, way, abs_tol=1e-6) for way in one_way):
-        return f"{said}; the direction does not matter, so take the size of each difference."
+    if any(near(share, way) for way in one_way):
+        return "; the direction does not matter, so take the size of each difference."
     if share < expected:
-        return f"{said}, which is too little ({when}); do deals that are exactly as far apart count?"
-    return f"{said}, which is too much ({when}); which deals are at least as far apart as the two lists?"
+        return f", which is too little ({when}); do deals that are exactly as far apart count?"
+    return f", which is too much ({when}); which deals are at least as far apart as the two lists?"
 
 
 @check(right="The budget decides what may be compared at all; accuracy decides among those.")
 def choose(function):
     """``function(accuracy, multiply_adds, budget)`` names the most accurate network within the budget."""
     accuracy = {"tiny": 0.89, "narrow": 0.93, "deep": 0.96, "slow": 0.95, "huge": 0.97}
-    # In another order than the accuracies: what belongs together is found by name, not by place.
+    # Not in the order of the accuracies: what belongs together is found by name, not by place.
     work = {"huge": 12_000_000, "slow": 900_000, "deep": 700_000, "tiny": 10_000, "narrow": 300_000}
     cases = [
         (1_000_000, "deep", "with a budget of 1,000,000"),
-        (50_000_000, "huge", "with a budget that all of them keep to"),
-        (700_000, "deep", "with a budget of 700,000, which 'deep' needs to the last"),
-        (10_000, "tiny", "with a budget of 10,000, which one network needs to the last"),
+        (50_000_000, "huge", "with a budget that allows all of them"),
+        (700_000, "deep", "with a budget of 700,000, exactly what 'deep' needs"),
+        (10_000, "tiny", "with a budget of 10,000, exactly what one network needs"),
     ]
+    changed = "it changed the dictionaries that it was given, which their owner may still need."
     for budget, expected, when in cases:
-        given = dict(accuracy), dict(work)
-        answer = call(function, *given, budget)
-        if given != (accuracy, work):
-            return "it changed the dictionaries that it was given, which their owner may still need."
+        answer = call(function, accuracy, work, budget, unchanged=changed)
         if not isinstance(answer, str):
-            return f"it returned {type(answer).__name__}, where the name of a network is asked for."
+            return wrong_kind(answer, "the name of a network")
         if answer not in accuracy:
             return f"{when} it returned {answer!r}, which is none of the names."
         if work[answer] > budget:

@@ -1,8 +1,6 @@
 """The checks of lesson 11, many processes."""
 
-import math
-
-from .vocabulary import call, check, number
+from .vocabulary import call, check, compare, near, number
 
 
 @check(right="Sums are added first and divided last, whoever had how many.")
@@ -14,51 +12,47 @@ def global_mean(function):
         ([0.75, 0.0, 0.25], [10, 0, 30]),
         ([0.125], [16]),
     ]
+    changed = "the function changed the lists that it was given."
     for means, counts in cases:
-        given = list(means), list(counts)
-        answer = number(call(function, *given))
-        if given != (means, counts):
-            return "the function changed the lists that it was given."
+        answer = number(call(function, means, counts, unchanged=changed))
         if answer is None:
             return "the function should return one number."
         total = sum(mean * count for mean, count in zip(means, counts, strict=True))
-        if not math.isclose(answer, total / sum(counts), rel_tol=1e-6):
-            return _mean_hint(answer, means, counts, total)
+        right = total / sum(counts)
+        hints = {
+            sum(means) / len(means): "the mean of the means: an image of a small share counts for more.",
+            total: "the sum over all images; how many were they?",
+            total / len(counts): "the sum divided by the number of processes, not by that of the images.",
+        }
+        otherwise = "how much does each process contribute to the sum of all losses?"
+        if min(counts) == 0:
+            otherwise = "is the process without an image left out of the sum, and of the count?"
+        if near(answer, right, 0.005):
+            otherwise = "that is close; do not round."
+        if hint := compare(answer, right, hints, otherwise):
+            return f"for means {means} and counts {counts} it returned {answer:g}: {hint}"
     return None
-
-
-def _mean_hint(answer: float, means: list, counts: list, total: float) -> str:
-    said = f"for means {means} and counts {counts} it returned {answer:g}: "
-    if math.isclose(answer, sum(means) / len(means), rel_tol=1e-6):
-        return said + "that is the mean of the means, in which an image of a small share counts for more."
-    if math.isclose(answer, total, rel_tol=1e-6):
-        return said + "that is the sum over all images; how many were they?"
-    if math.isclose(answer, total / len(counts), rel_tol=1e-6):
-        return said + "the sum was divided by the number of processes, not by that of the images."
-    if math.isclose(answer, total / sum(counts), abs_tol=0.005):
-        return said + "that is close; do not round."
-    if min(counts) == 0:
-        return said + "is the process without an image left out of the sum, and of the count?"
-    return said + "how much does each process contribute to the sum of all losses?"
 
 
 @check(right="Blocks or strides, the mean of the gradients is the same: equal shares are what counts.")
 def block(function):
     """``function(indices, rank, world)`` should return the block of one process."""
+    changed = "the function changed the list that it was given."
     for size, world in [(12, 3), (10, 3), (64, 4), (7, 7), (9, 2), (5, 1)]:
         indices = [(17 * place) % 101 for place in range(size)]  # in no order
-        shares = []
-        for rank in range(world):
-            given = list(indices)
-            share = _as_list(call(function, given, rank, world))
-            if share is None:
-                return "the function should return a list of indices, those of one process."
-            if given != indices:
-                return "the function changed the list that it was given."
-            shares.append(share)
+        shares = [_as_list(call(function, indices, rank, world, unchanged=changed)) for rank in range(world)]
+        if None in shares:
+            return "the function should return a list of indices, those of one process."
         if reason := _block_hint(indices, shares, world):
             return f"with {size} indices and {world} process(es) {reason}"
     return None
+
+
+def _as_list(value) -> list | None:
+    """``value`` as a list of numbers, if it is a sequence of them, else None."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    items = [number(item) for item in value] if isinstance(value, list | tuple | range) else [None]
+    return None if None in items else items
 
 
 def _block_hint(indices: list, shares: list, world: int) -> str | None:
@@ -74,11 +68,12 @@ def _block_hint(indices: list, shares: list, world: int) -> str | None:
         return "the shares are empty; does a slice end at -0? That is 0, the beginning of the list."
     if sizes[0] != each:
         return f"each share has {sizes[0]} of the indices, and {each} are possible."
-    if handed == indices[: each * world]:
-        return None
     if shares == [indices[rank : each * world : world] for rank in range(world)]:
-        return "these are strides, spread over the list; a block is a piece without gaps."
-    return "the blocks are not in their order: process 0 has the first, what is left over is last."
+        strides = "these are strides, spread over the list; a block is a piece without gaps."
+        return None if handed == indices[: each * world] else strides
+    if handed != indices[: each * world]:
+        return "the blocks are not in their order: process 0 has the first, what is left over is last."
+    return None
 
 
 @check(right="With fewer the computing dominates, with more the waiting; the best lies between.")
@@ -94,42 +89,20 @@ def fastest(function):
         (1.0, 1.9e-3, [8, 16, 32]),  # 16; it would be 32 if the messages were half as many
         (0.543, 5e-4, [16, 32]),  # 32, although 16 is nearer to the best number of all, 23
     ]
+    changed = "the function changed the list that it was given."
     for compute, latency, possible in cases:
-        given = list(possible)
-        answer = number(call(function, compute, latency, given))
-        if given != possible:
-            return "the function changed the list that it was given."
+        answer = number(call(function, compute, latency, possible, unchanged=changed))
         if answer is None:
             return "the function should return one number."
         if answer not in possible:
+            wanted = "return the number of processes, not its place in the list or its time"
+            return f"it returned {answer:g}, which is not among the numbers {possible}: {wanted}."
+        steps = {count: (compute / count, 2 * (count - 1) * latency) for count in possible}
+        best, (computing, waiting) = min(map(sum, steps.values())), steps[answer]
+        if computing + waiting != best:
             return (
-                f"it returned {answer:g}, which is not among the numbers {possible}: return the number of "
-                "processes, not its place in the list or its time."
+                f"with {compute:g} s of computing and a latency of {latency:g} s it chose {answer:g} of "
+                f"{possible}; there a step takes {computing + waiting:.4f} s ({computing:.4f} computing, "
+                f"{waiting:.4f} waiting), and another number takes {best:.4f} s."
             )
-        if reason := _fastest_hint(int(answer), compute, latency, possible):
-            return reason
     return None
-
-
-def _fastest_hint(answer: int, compute: float, latency: float, possible: list) -> str | None:
-    def step(processes):
-        return compute / processes + 2 * (processes - 1) * latency
-
-    best = min(possible, key=step)
-    if answer == best:
-        return None
-    return (
-        f"with {compute:g} s of computing and a latency of {latency:g} s it chose {answer} of {possible}; "
-        f"there a step takes {step(answer):.4f} s ({compute / answer:.4f} computing, "
-        f"{2 * (answer - 1) * latency:.4f} waiting), and another number takes {step(best):.4f} s."
-    )
-
-
-def _as_list(value) -> list | None:
-    """``value`` as a list of numbers, if it is a sequence of them, else None."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if not isinstance(value, (list, tuple, range)):
-        return None
-    items = [number(item) for item in value]
-    return None if None in items else items

@@ -1,17 +1,18 @@
 """What the checks of all lessons are made of: verdicts, calls, and the values that answers consist of.
 
-A check is a function that returns None for a right answer, and otherwise what follows "Not quite, because"::
+A check returns None for a right answer, and otherwise what follows "Not quite, because"::
 
     @check(right="Five apples and seven make a dozen.")
     def total(function):
         \"\"\"``function(apples, pears)`` adds up two counts.\"\"\"
-        answer = number(call(function, 5, 7))
-        if answer is None:
-            return "a number is asked for."
-        return None if answer == 12 else known(answer, {35: "that is the product."}, "count again.")
+        answer = call(function, 5, 7)
+        if number(answer) is None:
+            return wrong_kind(answer, "a number")
+        return compare(answer, 12, {35: "that is the product."}, otherwise="count again.")
 """
 
 import contextlib
+import copy
 import functools
 import io
 import math
@@ -31,25 +32,26 @@ class Wrong(Exception):
 
 
 def check(right: str):
-    """Turn ``function(*answers) -> reason or None`` into a check that prints its verdict.
+    """Turn ``function(answer) -> reason or None`` into a check that prints its verdict in one line.
 
-    ``right`` is printed behind "Right." The function is not called while an answer is None.
+    ``right`` follows "Right." The function is not called while the answer is still None.
     """
 
     def decorate(function):
         @functools.wraps(function)
-        def verdict(*answers) -> None:
+        def verdict(answer=None) -> None:
             try:
-                if not answers or any(answer is None or answer is ... for answer in answers):
+                if answer is None or answer is ...:
                     raise NotYet
-                reason = function(*answers)
+                reason = function(answer)
             except NotYet:
                 print("Not yet: replace the None by your own answer, run the cell, then this one again.")
                 return
             except Wrong as wrong:
                 reason = str(wrong)
             except Exception as error:
-                reason = f"your answer led to {type(error).__name__}: {error}"
+                message = " ".join(str(error).split())
+                reason = f"your answer led to {type(error).__name__}: {message}"
             print(f"Right. {right}" if reason is None else f"Not quite, because {reason}")
 
         return verdict
@@ -57,21 +59,29 @@ def check(right: str):
     return decorate
 
 
-def call(function, *arguments):
+def call(function, *arguments, unchanged: str | None = None):
     """Call a student's function and return what it returns.
 
-    Raises NotYet for a stub, which returns None, and Wrong for one that prints its answer instead of
-    returning it. What else it prints is shown. Its own errors come through.
+    Raises NotYet for a stub, which returns None, and Wrong for a function that prints its answer instead of
+    returning it. Other prints are shown; errors come through. The function gets copies of lists, dicts and
+    tensors; with ``unchanged``, the sentence for a student whose function changes one, that is Wrong too.
     """
     if not callable(function):
         raise TypeError("this exercise asks for a function, written without calling it")
+    given = [copy.deepcopy(a) if isinstance(a, list | dict | torch.Tensor) else a for a in arguments]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = function(*arguments)
+        result = function(*given)
     if result is None:
         raise Wrong(PRINTED) if printed.getvalue() else NotYet
     print(printed.getvalue(), end="")
+    if unchanged and not all(map(_same, given, arguments)):
+        raise Wrong(unchanged)
     return result
+
+
+def _same(one, other) -> bool:
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def call_or_none(function, *arguments):
@@ -83,6 +93,11 @@ def call_or_none(function, *arguments):
         if code is None or not code.co_names:  # uses no name and no attribute, as a stub
             raise
         return None
+
+
+def wrong_kind(value, asked: str) -> str:
+    """Return what to say where a function returned something of the wrong kind."""
+    return f"it returned {type(value).__name__}; the exercise asks for {asked}."
 
 
 def number(value) -> float | None:
@@ -107,25 +122,28 @@ def pair(value, asked: str) -> tuple:
 
 def pair_of_numbers(value, asked: str) -> tuple[float, float]:
     """Return two floats, or raise Wrong."""
-    parts = [number(part) for part in pair(value, asked)]
+    parts = tuple(number(part) for part in pair(value, asked))
     if None in parts:
         raise Wrong("each of the two should be a number, and one of them is something else.")
-    return tuple(parts)
+    return parts
 
 
 def tensor(value) -> torch.Tensor:
-    """Return a tensor, an array or nested lists as a float64 tensor on the CPU."""
+    """Return a number, a tensor, an array or nested lists as a float64 tensor on the CPU."""
     return torch.as_tensor(value).detach().cpu().double()
 
 
-def near(value, other, within: float = 1e-4) -> bool:
-    """Whether two numbers, or two tensors everywhere, differ by less than ``within``."""
-    return bool((torch.as_tensor(value) - torch.as_tensor(other)).abs().max() < within)
+def near(value, other, within: float = 1e-6) -> bool:
+    """Whether two numbers, or two tensors of one shape, are the same but for rounding."""
+    value, other = tensor(value), tensor(other)
+    return value.shape == other.shape and torch.allclose(value, other, rtol=1e-6, atol=within)
 
 
-def known(value, hints: dict, otherwise: str) -> str:
-    """Return the hint of a wrong answer that is known, a number, or ``otherwise``."""
-    for wrong, hint in hints.items():
-        if math.isclose(value, wrong, rel_tol=1e-6, abs_tol=1e-9):
-            return hint
-    return otherwise
+def compare(value, right, hints: dict, otherwise: str, within: float = 1e-6) -> str | None:
+    """Return None if ``value`` is near ``right``, else the hint of the known wrong answer that it is near.
+
+    The answers are numbers or tensors; ``otherwise`` is said of one that nobody foresaw.
+    """
+    if near(value, right, within):
+        return None
+    return next((hint for wrong, hint in hints.items() if near(value, wrong, within)), otherwise)
