@@ -41,6 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ReaderError as error:
         print_error(error, error)
         return 1
+    except OSError as error:  # a name that no file can have, a folder that may not be read
+        if error.filename is None:
+            raise
+        print_error(f"{error.filename}: {error.strerror}")
+        return 1
 
 
 def make_parser() -> Parser:

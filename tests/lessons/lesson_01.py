@@ -1,5 +1,6 @@
 """Lesson 1: what must stand in its kernel at the end, and answers to its exercises."""
 
+import numpy as np
 import torch
 
 from mnist_helpers import load_mnist
@@ -127,66 +128,74 @@ def flattens(batch):
     return stays_float(batch).round().to(torch.uint8).flatten(1)
 
 
+def threes():
+    train, _ = load_mnist()
+    return train.images[train.labels == 3]
+
+
+def right_undo(normalised):
+    pixels = (normalised.numpy() * 0.3081 + 0.1307) * 255
+    return np.rint(pixels).astype(np.uint8)
+
+
 CASES = {
     "share_of_zeros": {
+        "right": [0.8088, 0.809, [0.8088], np.float32(0.8088)],
         "stub": None,
         "wrong": [
-            (0.1912, "above 0"),
-            (torch.tensor(80.88), "above 1"),
-            (38_045_844, "a count"),
-            (618 / 784, "first image alone"),
-            (0.8072, "the test set"),
-            (0.8, "three decimals"),
-            (0.81, "three decimals"),
-            ([0.8], "three decimals"),
-            (38_045_844 // 47_040_000, "drops the decimals"),
-            (torch.full((60_000,), 0.8), "has 60,000 numbers"),
-            (0.5, "not it"),
-            ("0.8088", "is text"),
-            (float("nan"), "not it"),
+            [0.1912],
+            [torch.tensor(80.88)],
+            [38_045_844],
+            [618 / 784],
+            [0.8072],
+            [0.8, 0.81, [0.8]],
+            [38_045_844 // 47_040_000],
+            [torch.full((60_000,), 0.8)],
+            [0.5],
+            ["0.8088"],
+            [float("nan")],
         ],
     },
     "mean_of_threes": {
+        "right": [threes().double().mean(dim=0), threes().numpy().mean(axis=0)],
         "stub": None,
         "wrong": [
-            (images_of(3).mean(), "the shape is ()"),
-            (images_of(3).mean(dim=(1, 2)), "the shape is (6131,)"),
-            (images_of(3).sum(dim=0), "above 255"),
-            (load_mnist()[0].images.float().mean(dim=0), "all 60,000"),
-            (images_of(8).mean(dim=0).numpy(), "the digit 8"),
-            (images_of(3).mean(dim=0).to(torch.uint8), "decimals lost"),
-            (images_of(3).mean(dim=0) / 255, "from 0 to 255"),
-            (images_of(3).mean(dim=0).flatten(), "(784,): as many numbers"),
-            (images_of(3).mean(dim=0, keepdim=True), "(1, 28, 28): as many numbers"),
-            (images_of(3).sum(dim=0) / 60_000, "divided by 60,000"),
-            (threes_of_the_test_set(), "of the test set"),
-            (images_of(3)[0], "show_digits(answer)"),
+            [images_of(3).mean(), images_of(3).mean(dim=(1, 2))],
+            [images_of(3).sum(dim=0)],
+            [load_mnist()[0].images.float().mean(dim=0)],
+            [images_of(8).mean(dim=0).numpy()],
+            [images_of(3).mean(dim=0).to(torch.uint8)],
+            [images_of(3).mean(dim=0) / 255],
+            [images_of(3).mean(dim=0).flatten(), images_of(3).mean(dim=0, keepdim=True)],
+            [images_of(3).sum(dim=0) / 60_000],
+            [threes_of_the_test_set()],
+            [images_of(3)[0]],
         ],
     },
     "undo": {
+        "right": [right_undo],
         "stub": returns_none,
         "wrong": [
-            (truncates, "off by 1"),
-            (wrong_order, "the last one first"),
-            (stays_float, "their dtype is torch.float32"),
-            (forgets_255, "go from"),
-            (does_nothing, "still normalised"),
-            (flattens, "the shape went in"),
-            (torch.zeros(64, 28, 28), "TypeError"),
+            [truncates],
+            [wrong_order],
+            [stays_float],
+            [forgets_255],
+            [does_nothing],
+            [flattens],
+            [torch.zeros(64, 28, 28)],
         ],
     },
     "most_common_mistake": {
+        "right": [[5, 3], torch.tensor([5, 3]), np.array([5, 3])],
         "stub": None,
         "wrong": [
-            ((3, 5), "the label come first"),
-            ((4, 9), "116 times"),
-            ((4, 9), "very close"),
-            ((8, 3), "more common."),
-            (((5, 3), 118), "still contains the count"),
-            ([((5, 3), 118)], "a pair"),
-            (torch.tensor([1, 1]), "no mistake"),
-            (5, "a pair"),
-            ((53, 1), "from 0 to 9"),
+            [(3, 5)],
+            [(4, 9)],
+            [(8, 3)],
+            [((5, 3), 118)],
+            [[((5, 3), 118)], 5],
+            [torch.tensor([1, 1])],
+            [(53, 1)],
         ],
     },
 }

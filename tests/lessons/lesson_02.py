@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 PROBE = """
 import json
@@ -187,70 +189,73 @@ class Misfit(OneLayer):
         return self.layer(images)
 
 
+def right_mended():
+    layers = [torch.nn.Conv2d(1, 8, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    layers += [torch.nn.Conv2d(8, 16, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2)]
+    return torch.nn.Sequential(torch.nn.Sequential(*layers), torch.nn.Flatten(), torch.nn.Linear(400, 10))
+
+
 CASES = {
     "output_size": {
+        "right": [lambda size, kernel, stride: torch.tensor(len(range(0, size - kernel + 1, stride)))],
         "stub": lambda size, kernel_size, stride: None,
         "wrong": [
-            (forgets_the_first, "for size 28, kernel_size 5, stride 1 it gives 23"),
-            (halves_places, "it gives 3.5; the last pixel is left over"),
-            (forgets_the_kernel, "a row of 28 pixels"),
-            (stride_of_one, "windows of 2 that move on by 2"),
-            (windows_side_by_side, "it gives 5; draw a row"),
-            (lambda size: size, "TypeError"),
-            (24, "TypeError"),
+            [forgets_the_first, forgets_the_kernel, windows_side_by_side],
+            [halves_places],
+            [stride_of_one],
+            [lambda size: size],
+            [24],
         ],
     },
     "variant_parameters": {
+        "right": [45_360.0, np.int64(45_360), torch.tensor(45_360)],
         "stub": None,
         "wrong": [
-            (45_252, "the weights alone"),
-            (21_360, "320 inputs of Net"),
-            (41_040, "all 16"),
-            (torch.tensor(21_840), "Net itself"),
-            (30_960, "side do the maps have"),
-            (62_960, "odd last row"),
-            (83_760, "takes 2 off"),
-            (198_960, "after pooling"),
-            (1_000, "too few"),
-            ("45,361", "ValueError"),
-            (sequential(8, 8, 400), "a number is asked for"),
+            [45_252],
+            [21_360],
+            [41_040],
+            [torch.tensor(21_840)],
+            [30_960],
+            [62_960],
+            [83_760],
+            [198_960],
+            [1_000],
+            ["45,361"],
+            [sequential(8, 8, 400)],
         ],
     },
     "softmax": {
+        "right": [lambda logits: F.softmax(logits, dim=-1).numpy()],
         "stub": lambda logits: None,
         "wrong": [
-            (naive, "logits of 1000 give nan"),
-            (clamped, "for logits of 1000 the rows add up to 1, but 0.5000 at [0, "),
-            (shifted_by_the_batch, "a row of 1000 above a row of -1000 gives nan"),
-            (in_doubles, "logits of 1000 give nan"),
-            (down_the_columns, "columns add up to 1"),
-            (over_everything, "all numbers together"),
-            (powers_alone, "row 0 adds up to 1.503"),
-            (off_by_little, "row 0 adds up to 1.006"),
-            (second_row_alone_is_wrong, "row 1 adds up to 2 "),
-            (shared_between_two, "0.0166 at [1, 2] is not the probability"),
-            (logarithms, "logarithms"),
-            (in_place, "changes the logits"),
-            (without_keepdim, "RuntimeError"),
-            (first_row_alone, "the result is (3,)"),
-            (torch.rand(2, 3), "TypeError"),
+            [naive, in_doubles],
+            [clamped],
+            [shifted_by_the_batch],
+            [down_the_columns],
+            [over_everything],
+            [powers_alone, off_by_little, second_row_alone_is_wrong],
+            [shared_between_two],
+            [logarithms],
+            [in_place],
+            [without_keepdim],
+            [first_row_alone],
+            [torch.rand(2, 3)],
         ],
     },
     "mended": {
+        "right": [right_mended],
         "stub": lambda: None,
         "wrong": [
-            (lambda: sequential(8, 10, 320), "part [3], a Conv2d, cannot take (3, 8, 13, 13)"),
-            (lambda: sequential(8, 8, 320), "part [7], a Linear, cannot take (3, 400)"),
-            (lambda: sequential(10, 10, 400), "[10, 16] kernels"),
-            (lambda: sequential(8, 8, 500, second_out=20), "[8, 20] kernels"),
-            (lambda: sequential(8, 8, 400, 16), "(3, 16)"),
-            (lambda: OneLayer, "the class OneLayer itself"),
-            (OneLayer, "[] kernels"),
-            (Misfit, "RuntimeError"),
-            (lambda: 400, "it returned int"),
-            (sequential(8, 8, 400), "inside the function"),
-            (lambda: sequential(8, 8, 256, kernel_size=5), "now (5, 5) and (5, 5)"),
-            (lambda: sequential(8, 8, 576, padding=1), "576 inputs"),
+            [lambda: sequential(8, 10, 320)],
+            [lambda: sequential(8, 8, 320)],
+            [lambda: sequential(10, 10, 400), lambda: sequential(8, 8, 500, second_out=20), OneLayer],
+            [lambda: sequential(8, 8, 400, 16)],
+            [lambda: OneLayer],
+            [Misfit],
+            [lambda: 400],
+            [sequential(8, 8, 400)],
+            [lambda: sequential(8, 8, 256, kernel_size=5)],
+            [lambda: sequential(8, 8, 576, padding=1)],
         ],
     },
 }

@@ -225,51 +225,68 @@ def _lowest_loss(losses, patience):
 
 RIGHT = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting"}
 
+
+def right_smooth(losses, beta):
+    weights = [[beta ** (t - s) * (s <= t) for s in range(len(losses))] for t in range(len(losses))]
+    return torch.tensor([np.dot(row, losses) / sum(row) for row in weights])
+
+
+def right_keep(losses, patience):
+    best = losses.index(min(losses[:1]))
+    while min(losses[best + 1 : best + patience + 1], default=np.inf) < losses[best]:
+        best = next(i for i in range(best + 1, len(losses)) if losses[i] < losses[best])
+    return torch.tensor(best)
+
+
 CASES = {
     "smooth_exponentially": {
+        "right": [right_smooth],
         "stub": lambda losses, beta: None,
         "wrong": [
-            (_uncorrected, "it starts at 0.40"),
-            (_from_the_first_loss, "began from the first loss"),
-            (_power_one_behind, "one behind"),
-            (_places_swapped, "changed places"),
-            (_same_correction, "by 1 - beta at every step"),
-            (_divides_at_once, "for the losses 4, 2, 3"),
-            (_last_alone, "6 losses went in"),
-            (_beta_written_in, "wrong for beta 0.5"),
-            (_divides_by_zero, "ZeroDivisionError"),
-            (_rounded, "the values are rounded"),
-            (_generator, "return a list"),
-            (0.9, "TypeError"),
+            [_uncorrected],
+            [_from_the_first_loss],
+            [_power_one_behind],
+            [_places_swapped],
+            [_same_correction],
+            [_divides_at_once],
+            [_last_alone],
+            [_beta_written_in],
+            [_divides_by_zero],
+            [_rounded],
+            [_generator],
+            [0.9],
         ],
     },
     "epoch_to_keep": {
+        "right": [right_keep],
         "stub": lambda losses, patience: None,
         "wrong": [
-            (_lowest_of_all, "had ended the run before"),
-            (lambda losses, patience: 4, "patience ran out"),
-            (_last_epoch_run, "had ended the run before"),
-            (_counts_from_one, "counts epochs from 1"),
-            (_first_rise, "One bad epoch"),
-            (_against_the_one_before, "not with the epoch before"),
-            (_never_restarts, "starts the count again"),
-            (_only_when_it_stops, "falls to the end"),
-            (_equal_counts_as_new, "equals the lowest"),
-            (_lowest_loss, "The lowest loss seen was 0.5"),
-            (lambda losses, patience: float("nan"), "nan"),
+            [_lowest_of_all, _last_epoch_run],
+            [lambda losses, patience: 4],
+            [_counts_from_one],
+            [_first_rise],
+            [_against_the_one_before],
+            [_never_restarts],
+            [_only_when_it_stops],
+            [_equal_counts_as_new],
+            [_lowest_loss],
+            [lambda losses, patience: float("nan")],
         ],
     },
     "name_the_illness": {
+        "right": [{"a": "Not shuffled", "b": "rate_too_low", "c": "OVERFITTING "}],
         "stub": None,
         "wrong": [
-            ({**RIGHT, "A": "rate too high"}, "A is not 'rate too high'"),
-            ({**RIGHT, "B": "rate too high"}, "B is not 'rate too high'"),
-            ({**RIGHT, "B": "no zero_grad"}, "B is not 'gradients not cleared'"),
-            ({**RIGHT, "C": "rate too low"}, "C is not 'rate too low'"),
-            ({"A": "data not shuffled", "B": "rate too low"}, "C has no name yet"),
-            ({"A": "data not shuffled", "B": "rate too low", "C": None}, "C has no name yet"),
-            ({**RIGHT, "C": "underfitting"}, "is not one of"),
-            ("overfitting", "a dict"),
+            [{**RIGHT, "A": "rate too high"}],
+            [{**RIGHT, "B": "rate too high"}],
+            [{**RIGHT, "B": "no zero_grad"}],
+            [{**RIGHT, "C": "rate too low"}],
+            [
+                {"A": "data not shuffled", "B": "rate too low"},
+                {"A": "data not shuffled", "B": "rate too low", "C": None},
+            ],
+            [{**RIGHT, "C": "underfitting"}],
+            ["overfitting"],
         ],
     },
 }

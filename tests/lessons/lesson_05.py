@@ -1,5 +1,6 @@
 """Lesson 5: what must stand in its kernel at the end, and answers to its exercises."""
 
+import numpy as np
 import torch
 
 PROBE = """
@@ -255,53 +256,66 @@ def printed_shares(confidence, hits, threshold):
     print(answered.double().mean(), hits[answered].double().mean())
 
 
+def right_top_k(logits, labels, k):
+    above = (logits > logits[torch.arange(len(labels)), labels][:, None]).sum(dim=1)
+    return (above < k).float().mean()
+
+
+def right_answer_or_pass(confidence, hits, threshold):
+    answered = [
+        hit for sure, hit in zip(confidence.tolist(), hits.tolist(), strict=True) if sure >= threshold
+    ]
+    return [len(answered) / len(hits), np.mean(answered)]
+
+
 CASES = {
     "precision": {
+        "right": [lambda matrix: [float(matrix[d, d]) / int(matrix[:, d].sum()) for d in range(10)]],
         "stub": lambda matrix: None,
         "wrong": [
-            (recall, "this is the recall"),
-            (of_all_images, "all images"),
-            (one_number, "the shape ()"),
-            (in_percent, "between 0 and 1"),
-            (without_the_hits, "hits of digit 0"),
-            (whole_division, "hits of digit 0"),
-            (rounded_precisions, "rounded"),
-            (torch.ones(10), "TypeError"),
+            [recall],
+            [of_all_images],
+            [one_number],
+            [in_percent],
+            [without_the_hits, whole_division],
+            [rounded_precisions],
+            [torch.ones(10)],
         ],
     },
     "top_k": {
+        "right": [right_top_k],
         "stub": lambda logits, labels, k: None,
         "wrong": [
-            (forgets_k, "for k = 2 it gives 0.4"),
-            (counts, "divide the count"),
-            (smallest, "smallest logits"),
-            (last_choice_alone, "place 2 alone"),
-            (mean_of_all_choices, "all 2 choices"),
-            (always_two, "for k = 1 it gives 0.6; that is right for another k"),
-            (no_column, "the labels of all"),
-            (compares_values, "which of the two are digits"),
-            (any_of_all, "one question of all images"),
-            (top_k_in_percent, "for k = 1 it gives 40; that is a percentage"),
-            (found, "40 values; the share is their mean"),
-            (mean_of_truth, "put .double() before .mean()"),
-            (top_k_printed, "printed something and returned None"),
+            [forgets_k, always_two],
+            [counts],
+            [smallest],
+            [last_choice_alone],
+            [mean_of_all_choices],
+            [no_column],
+            [compares_values],
+            [any_of_all],
+            [top_k_in_percent],
+            [found],
+            [mean_of_truth],
+            [top_k_printed],
         ],
     },
     "answer_or_pass": {
+        "right": [right_answer_or_pass],
         "stub": lambda confidence, hits, threshold: None,
         "wrong": [
-            (above_alone, "exactly 0.75"),
-            (other_order, "other order"),
-            (accuracy_of_all, "that of all images"),
-            (divides_by_all, "number of all images"),
-            (counts_answers, "above 1"),
-            (accuracy_alone, "two numbers"),
-            (unsure_ones, "4 of 10 are answered"),
-            (mean_confidence, "3 of 4 answers are hits"),
-            (truth_of_each, "one value per image"),
-            (coverage_of_truth, "put .double() before .mean()"),
-            (rounded_shares, "accuracy is rounded"),
-            (printed_shares, "printed something and returned None"),
+            [above_alone],
+            [other_order],
+            [accuracy_of_all],
+            [divides_by_all],
+            [counts_answers],
+            [accuracy_alone],
+            [unsure_ones],
+            [mean_confidence],
+            [truth_of_each],
+            [coverage_of_truth],
+            [rounded_shares],
+            [printed_shares],
         ],
     },
 }

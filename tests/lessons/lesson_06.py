@@ -1,5 +1,6 @@
 """Lesson 6: what must stand in its kernel at the end, and answers to its exercises."""
 
+import numpy as np
 import torch
 
 PROBE = """
@@ -204,48 +205,56 @@ def _one_branch(batches):
         return batches // 938 + 1, batches % 938 * 64
 
 
+def right_trains(network, optimizer):
+    held = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+    return np.bool_(set(held) == set(network.parameters()))
+
+
+def right_twice(layer, inputs):
+    with torch.random.fork_rng():
+        first = layer(inputs)
+    return torch.stack([first, layer(inputs)])
+
+
 CASES = {
     "trains": {
+        "right": [right_trains, lambda *both: torch.tensor(bool(right_trains(*both)))],
         "stub": lambda network, optimizer: None,
         "wrong": [
-            (_all_true, "which tensors they are"),
-            (_equal_numbers, "which tensors they are"),
-            (_first_group, "four param_groups"),
-            (_some_foreign, "another network's parameters as well"),
-            (_some_missing, "last layer alone"),
-            (_ids, "it returned set"),
-            (_in_list, "RuntimeError"),
-            (_in_order, "does the order matter"),
-            (_no_else, "every branch"),
-            (_true_left_out, "every branch"),
-            (_printed, "hand the answer back with return"),
-            (True, "TypeError"),
+            [_all_true, _equal_numbers],
+            [_first_group],
+            [_some_foreign],
+            [_some_missing],
+            [_ids],
+            [_in_list],
+            [_in_order],
+            [_no_else, _true_left_out],
+            [_printed],
+            [True],
         ],
     },
     "repeats_the_mask": {
+        "right": [right_twice],
         "stub": lambda layer, inputs: None,
         "wrong": [
-            (_two_masks, "of 1,000 places"),
-            (_evaluation_mode, "training mode"),
-            (_called_once, "1 time(s)"),
-            (_fixed_seed, "fixed seed"),
-            (_put_back_twice, "let the state move on"),
-            (_printed_masks, "hand the answer back with return"),
-            (_first_alone, "it returned Tensor"),
+            [_two_masks],
+            [_evaluation_mode],
+            [_called_once],
+            [_fixed_seed, _put_back_twice],
+            [_printed_masks],
+            [_first_alone],
         ],
     },
     "place_in_the_data": {
+        "right": [lambda batches: [np.int64(batches // 938 + 1), torch.tensor(batches % 938 * 64)]],
         "stub": lambda batches: None,
         "wrong": [
-            (_images_first, "938 batches of epoch 1 and 562 of epoch 2"),
-            (_epoch_from_zero, "after 0 batches it says epoch 0"),
-            (_batches_left, "938 batches of epoch 1 and 562 of epoch 2"),
-            (_full_batches_alone, "562 of epoch 2"),
-            (lambda batches: batches % 938, "two numbers"),
-            (_images_first_of_an_epoch, "says epoch 0, 60,000 images"),
-            (_with_fractions, "whole numbers alone"),
-            (_printed_place, "hand the answer back with return"),
-            (_one_branch, "every branch"),
+            [_images_first, _batches_left, _full_batches_alone],
+            [_epoch_from_zero, _images_first_of_an_epoch],
+            [lambda batches: batches % 938],
+            [_with_fractions],
+            [_printed_place],
+            [_one_branch],
         ],
     },
 }

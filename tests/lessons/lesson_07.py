@@ -3,6 +3,9 @@
 import argparse
 import csv
 
+import numpy as np
+import torch
+
 PROBE = """
 import json
 from mnist_helpers import MNIST_MEAN, MNIST_STD
@@ -240,66 +243,70 @@ def _row(path, accuracy):
     return next(row for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
 
 
+def right_with_weight_decay(parser):
+    def not_negative(text):
+        value = float(text)
+        if value < 0:
+            raise ValueError(text)
+        return value
+
+    parser.add_argument("--weight-decay", "--wd", type=not_negative, default="0")
+    return parser
+
+
+def right_epoch_above(path, accuracy):
+    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    return np.int64(next(row[0] for row in rows if row[7] and float(row[7]) > accuracy))
+
+
 CASES = {
     "with_weight_decay": {
+        "right": [right_with_weight_decay],
         "stub": lambda parser: None,
         "wrong": [
-            (_returns_nothing_useful, "return parser"),
-            (_without_return, "it returned None; is there a return"),
-            (_underscored, "dash or underscore"),
-            (_decay(type=_leaving, default=0.0), "without a word"),
-            (_decay(type=_one_at_most, default=0.0), "2.5 is refused"),
-            (_new_one, "--lr is gone"),
-            (_misspelt, "how is the option spelt"),
-            (_decay(type=_right), "look at default"),
-            (_decay(type=_right, default=0.01), "look at default"),
-            (_decay(type=_right, required=True), "leave required away"),
-            (_decay(default=0.0), "look at type"),
-            (_decay(type=int, default=0), "0.0005 is refused"),
-            (_decay(type=float, default=0.0), "-0.0005 is accepted"),
-            (_decay(type=_silent, default=0.0), "-0.0005 is accepted"),
-            (_decay(type=_asserting, default=0.0), "AssertionError"),
-            (_decay(type=_exiting, default=0.0), "not 2"),
-            (_decay(type=_above_zero, default=0.0), "0 is refused"),
-            (_decay(type=lambda text: 2 * _right(text), default=0.0), "became 0.001"),
-            (_decay(type=_right, default=0.0, help="in %"), "ValueError"),
-            ("--weight-decay", "TypeError"),
+            [_returns_nothing_useful],
+            [_without_return],
+            [_underscored],
+            [_decay(type=_leaving, default=0.0)],
+            [
+                _decay(type=_one_at_most, default=0.0),
+                _decay(type=int, default=0),
+                _decay(type=_above_zero, default=0.0),
+            ],
+            [_new_one],
+            [_misspelt],
+            [_decay(type=_right)],
+            [_decay(type=_right, default=0.01)],
+            [_decay(type=_right, required=True)],
+            [_decay(default=0.0)],
+            [_decay(type=float, default=0.0), _decay(type=_silent, default=0.0)],
+            [_decay(type=_asserting, default=0.0)],
+            [_decay(type=_exiting, default=0.0)],
+            [_decay(type=lambda text: 2 * _right(text), default=0.0)],
+            [_decay(type=_right, default=0.0, help="in %")],
+            ["--weight-decay"],
         ],
     },
     "rows_of_ten_epochs": {
+        "right": [951.0, np.int64(951), torch.tensor(951)],
         "stub": None,
-        "wrong": [
-            (952, "line of names"),
-            (950, "before training"),
-            (940, "after each epoch"),
-            (948, "begins its notes anew"),
-            (949, "begins its notes anew"),
-            (938, "begins its notes anew"),
-            (941, "up to 930"),
-            (930, "evaluations"),
-            (9391, "every tenth"),
-            (95, "one epoch first"),
-            ("many", "ValueError"),
-        ],
+        "wrong": [[952], [950], [940], [948, 949, 938], [941], [930], [9391], [95], ["many"]],
     },
     "epoch_above": {
+        "right": [right_epoch_above],
         "stub": lambda path, accuracy: None,
         "wrong": [
-            (_no_filter, "could not convert string to float"),
-            (_place, "is epoch 0 a row too"),
-            (_line, "is the number of the row"),
-            (_text, "int() turns it"),
-            (_last, "the first time is asked for"),
-            (_fixed, "is the accuracy that the function is given used"),
-            (_without_the_untrained, "untrained network"),
-            (_stops_at_the_first, "is it reached every time"),
-            (_forgets, "it returned None for 0.97; is there a return"),
-            (_fifth_column, "it returned None for 0.97"),
-            (_equal_too, "equal is not above"),
-            (_compares_texts, "a number compared, or a text"),
-            (_float, "whole number"),
-            (_row, "is the number of the row"),
-            (4, "TypeError"),
+            [_no_filter],
+            [_place, _line],
+            [_text],
+            [_last],
+            [_fixed],
+            [_without_the_untrained],
+            [_stops_at_the_first, _forgets, _fifth_column],
+            [_equal_too, _compares_texts],
+            [_float],
+            [_row],
+            [4],
         ],
     },
 }

@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import numpy as np
 import torch
 
 PROBE = """
@@ -217,60 +218,71 @@ def _printed_name(accuracy, multiply_adds, budget):
     print(_below(accuracy, multiply_adds, budget))
 
 
+def right_chance_of(first, second):
+    cards, size = [*first, *second], len(first)
+    hands = [[card for i, card in enumerate(cards) if bits >> i & 1] for bits in range(2 ** len(cards))]
+    gaps = [abs(2 * sum(hand) - sum(cards)) for hand in hands if len(hand) == size]
+    return torch.tensor([gap >= abs(sum(first) - sum(second)) for gap in gaps]).double().mean()
+
+
+def right_choose(accuracy, multiply_adds, budget):
+    ranked = sorted(accuracy, key=accuracy.get, reverse=True)
+    return next(name for name in ranked if multiply_adds[name] <= budget)
+
+
 CASES = {
     "layer_cost": {
+        "right": [[4_640.0, 460_800.0], np.array([4_640, 460_800])],
         "stub": None,
         "wrong": [
-            ((4_608, 460_800), "each of the 32 kernels has one more"),
-            ((4_609, 460_800), "one bias for each kernel"),
-            ((4_624, 460_800), "maps that go out"),
-            ((320, 460_800), "a kernel is a block"),
-            ((160, 460_800), "how many kernels"),
-            ((460_800, 4_640), "changed places"),
-            ((5_000, 460_800), "5,000 parameters is not it"),
-            ((4_640, 663_552), "the places are those of the output"),
-            ((4_640, 4_608), "every place of the output"),
-            ((4_640, 464_000), "added and not multiplied"),
-            ((4_640, 668_160), "biases are not multiplied"),
-            ((4_640, 557_568), "does not fit 11 times"),
-            ((4_640, 46_080), "rows and columns, both"),
-            (torch.tensor([4_640, 123_456]), "123,456 multiply-adds are not"),
-            (4_640, "a pair"),
-            (("4640", 460_800), "something else"),
+            [(4_608, 460_800)],
+            [(4_609, 460_800)],
+            [(4_624, 460_800)],
+            [(320, 460_800)],
+            [(160, 460_800)],
+            [(460_800, 4_640)],
+            [(5_000, 460_800)],
+            [(4_640, 663_552)],
+            [(4_640, 4_608)],
+            [(4_640, 464_000)],
+            [(4_640, 668_160)],
+            [(4_640, 557_568)],
+            [(4_640, 46_080)],
+            [torch.tensor([4_640, 123_456])],
+            [4_640],
+            [("4640", 460_800)],
         ],
     },
     "chance_of": {
+        "right": [right_chance_of],
         "stub": lambda first, second: None,
         "wrong": [
-            (_one_direction, "the direction does not matter"),
-            (_further, "exactly as far apart"),
-            (_count, "of how many in all"),
-            (_percent, "of how many in all"),
-            (_other_way, "too much"),
-            (_hands_of_three, "four numbers in each list"),
-            (_without_its_numbers, "that of all less the first"),
-            (_set_difference, "that of all less the first"),
-            (_distinct, "all six numbers are equal"),
-            (_printed, "hand the answer back with return"),
-            (_deals, "it returned list"),
-            (0.1, "TypeError"),
+            [_one_direction],
+            [_further],
+            [_count, _percent],
+            [_other_way],
+            [_hands_of_three],
+            [_without_its_numbers, _set_difference],
+            [_distinct],
+            [_printed],
+            [_deals],
+            [0.1],
         ],
     },
     "choose": {
+        "right": [right_choose],
         "stub": lambda accuracy, multiply_adds, budget: None,
         "wrong": [
-            (_no_budget, "needs 12,000,000 multiply-adds"),
-            (_cheapest, "another one that keeps to it is more accurate"),
-            (_largest_affordable, "it chose 'slow'"),
-            (_below, "exactly the budget does not exceed it"),
-            (_by_place, "needs 12,000,000 multiply-adds"),
-            (_popping, "changed the dictionaries"),
-            (_number, "it returned float"),
-            (_list, "it returned list"),
-            (_alphabet, "another one that keeps to it is more accurate"),
-            (_printed_name, "hand the answer back with return"),
-            (lambda accuracy, multiply_adds, budget: "budget", "none of the names"),
-            ("deep", "TypeError"),
+            [_no_budget, _by_place],
+            [_cheapest, _alphabet],
+            [_largest_affordable],
+            [_below],
+            [_popping],
+            [_number],
+            [_list],
+            [_printed_name],
+            [lambda accuracy, multiply_adds, budget: "budget"],
+            ["deep"],
         ],
     },
 }

@@ -3,6 +3,9 @@
 import csv
 import math
 
+import numpy as np
+import torch
+
 PROBE = """
 import json
 import yaml
@@ -229,43 +232,67 @@ def _positional_name(*logs):
     return log
 
 
+def right_config_of(network, optimizer, loader):
+    return {
+        "network": network.__class__.__name__,
+        "parameters": torch.tensor(sum(len(tensor.flatten()) for tensor in network.parameters())),
+        "optimizer": optimizer.__class__.__name__,
+        "lr": np.float64(optimizer.param_groups[-1]["lr"]),
+        "batch_size": loader.batch_sampler.batch_size,
+        "train_images": len(loader.sampler),
+        "note": "more than was asked for",
+    }
+
+
+def right_summary(path):
+    last = {}
+    for line in path.read_text().splitlines()[1:]:
+        at, name, value = line.split(",")
+        last[name] = max(last.get(name, (-1, 0)), (int(at), np.float64(value)))
+    return {name: value for name, (_, value) in last.items()}
+
+
+def right_to_all(*logs):
+    return lambda values, step: [log(values, step) for log in logs]
+
+
 CASES = {
     "config_of": {
+        "right": [right_config_of],
         "stub": lambda network, optimizer, loader: None,
         "wrong": [
-            (_typed, "\"network\" is 'ConvNet' for a Net"),
-            (_default_lr, "param_groups"),
-            (_objects, '"optimizer" is'),
-            (_tensors, "numel()"),
-            (_batches, "counts batches"),
-            (_without_batch_size, 'no "batch_size"'),
-            (_values_alone, "it returned list"),
-            ({"network": "Net"}, "TypeError"),
+            [_typed],
+            [_default_lr],
+            [_objects],
+            [_tensors],
+            [_batches],
+            [_without_batch_size],
+            [_values_alone],
+            [{"network": "Net"}],
         ],
     },
     "summary": {
+        "right": [right_summary],
         "stub": lambda path: None,
         "wrong": [
-            (_last_line, "not always in the last line"),
-            (_sorted_as_text, "not always in the last line"),
-            (_texts, "a number is asked for"),
-            (_highest, "for train/loss it found 2.5"),
-            (_best, "nor has it the best value"),
-            (_best_accuracy, "for validation/accuracy it found 0.96875"),
-            (_with_header, "the keys are"),
-            (_loss_alone, "one for each metric"),
-            (lambda path: 0.5, "it returned float"),
+            [_last_line, _sorted_as_text, _best],
+            [_texts],
+            [_highest],
+            [_best_accuracy],
+            [_with_header],
+            [_loss_alone],
+            [lambda path: 0.5],
         ],
     },
     "to_all": {
+        "right": [right_to_all],
         "stub": lambda *logs: None,
         "wrong": [
-            (_first_log, "of three log functions, 1"),
-            (_two_of_them, "of three log functions, 2"),
-            (_call_at_once_and_return, "before there was anything to log"),
-            (lambda *logs: list(logs), "it returned list"),
-            (_without_step, "one of the log functions received"),
-            (_positional_name, "TypeError"),
+            [_first_log, _two_of_them],
+            [_call_at_once_and_return],
+            [lambda *logs: list(logs)],
+            [_without_step],
+            [_positional_name],
         ],
     },
 }

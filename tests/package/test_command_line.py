@@ -159,3 +159,16 @@ def test_the_process_hands_on_status_and_output(command):
     done = command("fetsh")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "invalid choice: 'fetsh'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["evaluate", "{}"], ["predict", "{}", "a.png"], ["predict", "net.pt", "a.png", "--picture", "{}"]],
+    ids=lambda arguments: arguments[0] + ("-picture" if "--picture" in arguments else ""),
+)
+def test_a_name_that_no_file_can_have(capsys, arguments):
+    name = 300 * "x"
+    assert main([argument.format(name) for argument in arguments]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(name)
+    assert said.endswith(": File name too long\n")
