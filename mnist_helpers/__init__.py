@@ -32,17 +32,31 @@ _MODULE_OF = {
     "fit_and_save": "running.resuming",
     "load_checkpoint": "checkpoints",
     "save_checkpoint": "checkpoints",
+    "Pad": "page.widget",
+    "show_page": "page",
+    "write_page": "page",
     "plot_confusion": "plots",
     "plot_history": "plots",
     "show_digits": "plots",
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *("arguments", "checks", "checkpoints", "data", "fetching", "models", "plots", "recipes", "running"),
-    *("training",),
+    *(
+        "arguments",
+        "checks",
+        "checkpoints",
+        "data",
+        "fetching",
+        "models",
+        "page",
+        "pictures",
+        "plots",
+        "recipes",
+    ),
+    *("running", "training"),
 }
 
-__all__ = sorted(_MODULE_OF)
+__all__ = sorted(_MODULE_OF.keys() - {"Pad"})  # which needs anywidget
 
 
 def __getattr__(name: str):

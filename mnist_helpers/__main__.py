@@ -3,7 +3,7 @@
 import os
 import sys
 
-from .commands import check, evaluate, fetch, predict, train
+from .commands import check, evaluate, fetch, page, predict, train
 from .commands.common import INTERRUPTED, WRONG_ARGUMENT, ArgumentError, Parser, print_error
 from .errors import ReaderError
 from .running.torchrun import torchrun_env
@@ -56,7 +56,7 @@ def make_parser() -> Parser:
         "Each command has a --help of its own.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for command in (check, fetch, train, evaluate, predict):
+    for command in (check, fetch, train, evaluate, predict, page):
         command.add_parser(commands)
     return parser
 

@@ -38,7 +38,18 @@ def read_digit(path: str | Path) -> torch.Tensor:
     Raises PictureError when there is no such file, when it is not a picture or is damaged, when it has more
     pixels than Pillow allows (about 89 million), and when it is blank or holds nothing but specks.
     """
-    picture = read_picture(Path(path))
+    return _prepare(read_picture(Path(path)), path)
+
+
+def prepare(drawing: torch.Tensor) -> torch.Tensor:
+    """Return a drawing, uint8 (H, W), in the form of MNIST: uint8 (28, 28).
+
+    Raises PictureError when it is blank.
+    """
+    return _prepare(Image.fromarray(drawing.numpy()).convert("RGB"), "the drawing")
+
+
+def _prepare(picture: Image.Image, path) -> torch.Tensor:
     ink = find_ink(picture)
     if ink is None:
         raise PictureError(f"{path}: is blank, or too pale; draw one digit, dark on light or light on dark")
@@ -153,9 +164,10 @@ def fit_into_box(ink: Image.Image) -> np.ndarray:
     of vanishing.
     """
     scale = BOX / max(ink.size)
-    size = [max(round(scale * side), 1) for side in ink.size]
-    smaller = scale < 1
-    return np.asarray(ink.resize(size, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC))
+    width, height = (max(round(scale * side), 1) for side in ink.size)
+    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    # Rows first, as the page does: left alone, Pillow 13 chooses the order by its cost, older ones do not.
+    return np.asarray(ink.resize((width, ink.height), how).resize((width, height), how))
 
 
 def centre_by_mass(digit: np.ndarray) -> torch.Tensor:

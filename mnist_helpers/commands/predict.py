@@ -8,8 +8,6 @@ from pathlib import Path
 from .common import ArgumentError
 from .stored_network import add_checkpoint, load_network
 
-AT_ONCE = 1000  # images
-
 
 def add_parser(commands) -> None:
     """Add ``predict`` to the command line."""
@@ -38,9 +36,13 @@ def add_parser(commands) -> None:
 def run(options) -> int:
     """Predict and print; return 1 if a picture could not be read. Raises ReaderError for the checkpoint."""
     check_picture(options)
+    from ..page.reading import probabilities
+
     network, *_ = load_network(options.checkpoint, options.network, options.device)
     files, digits = read_digits(options.images)
-    answers = [answer(file, row) for file, row in zip(files, probabilities(network, digits), strict=True)]
+    answers = [
+        answer(file, row) for file, row in zip(files, probabilities(network, digits).tolist(), strict=True)
+    ]
     if options.json:
         print(json.dumps(answers))
     else:
@@ -74,20 +76,6 @@ def read_digits(paths: list[Path]):
         except PictureError as error:
             print(error, file=sys.stderr)
     return files, torch.cat(digits)
-
-
-def probabilities(network, digits) -> list[list[float]]:
-    """Return the network's probabilities, ten for each of the digits, uint8 (N, 28, 28)."""
-    import torch
-
-    from ..data import Digits, NormalisedDigits
-
-    no_labels = torch.zeros(len(digits), dtype=torch.int64)  # they are what is asked for
-    images = NormalisedDigits(Digits(digits, no_labels)).images  # (N, 1, 28, 28)
-    device = next(network.parameters()).device
-    with torch.no_grad():
-        batches = [network(batch.to(device)).softmax(dim=1).cpu() for batch in images.split(AT_ONCE)]
-    return torch.cat(batches).tolist()
 
 
 def answer(file: Path, row: list[float]) -> dict:

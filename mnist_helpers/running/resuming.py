@@ -113,11 +113,22 @@ def load_or_start(path, network, loaders, optimizer, history, *, scheduler=None,
 
 
 def train_and_save(
-    path, network, loaders, optimizer, history, *, epochs, scheduler=None, save_every=0, after_epoch=None
+    path,
+    network,
+    loaders,
+    optimizer,
+    history,
+    *,
+    epochs,
+    scheduler=None,
+    save_every=0,
+    after_step=None,
+    after_epoch=None,
 ):
     """Continue, after ``load_or_start``, until ``epochs`` epochs are complete; see ``fit_and_save``.
 
-    ``after_epoch()`` is called when an epoch has been saved. With several processes (lesson 11), each of
+    ``after_step()`` is called after each batch whose loss is finite, ``after_epoch()`` when an epoch has been
+    saved. With several processes (lesson 11), each of
     which calls this with its share of the loaders, the first saves, and a signal to any stops all after the
     same batch. Raises LostProcess when another one has ended.
     """
@@ -134,6 +145,8 @@ def train_and_save(
         complete, step = place_in(history, loaders.train)
         if event == NOT_FINITE:
             raise NotFiniteLoss(complete, step, f"{path} is as it was last saved; go on with a smaller lr=")
+        if after_step:
+            after_step()
         if sampler.taken in (0, sampler.size):
             return  # the last batch of the epoch: the evaluation comes first, then everything is saved
         if event or (save_every and step % save_every == 0):

@@ -13,7 +13,7 @@ import torch
 
 from .. import models
 from ..data import make_loaders
-from ..errors import LostProcess
+from ..errors import CheckpointError, LostProcess
 from ..fetching import find_data_dir
 from ..training import History, evaluate, set_seed
 from . import run_folder
@@ -32,6 +32,9 @@ from .resuming import NotFiniteLoss, load_or_start, place_in, train_and_save
 from .run_folder import RunError, counted, quoted
 from .settings import SettingError, Settings
 from .signals import Interrupted
+from .snapshots import Snapshots, read_snapshots
+
+SMALL = 50_000  # parameters; of a larger network, a run keeps no snapshots
 
 
 def train_in_folder(folder: Path | None, given: dict, *, resume: bool) -> int:
@@ -151,6 +154,12 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
         print(f"resumed after {place}")
     print(f"everything is kept in {folder}", flush=True)
     parts = {"epochs": settings.epochs, "save_every": settings.checkpoint_every, "after_epoch": draw}
+    if rank_and_world()[0] == 0 and sum(tensor.numel() for tensor in network.parameters()) <= SMALL:
+        path, kept = folder / run_folder.SNAPSHOTS, []
+        with suppress(CheckpointError):  # a damaged file is begun anew
+            kept = read_snapshots(path)
+        batches = settings.epochs * len(loaders.train)
+        parts["after_step"] = Snapshots(network, history, batches, path=path, kept=kept).after_batch
     network, stop = wrap_ddp(network), None
     try:
         train_and_save(checkpoint, network, loaders, optimizer, history, **parts)

@@ -17,7 +17,8 @@ from .settings import SettingError
 from .torchrun import torchrun_env
 
 CONFIG, LOG, METRICS = "config.json", "stdout.log", "metrics.csv"
-CHECKPOINT, CURVE, LOCK = "checkpoint.pt", "loss_curve.png", ".lock"
+CHECKPOINT, SNAPSHOTS = "checkpoint.pt", "snapshots.pt"
+CURVE, LOCK = "loss_curve.png", ".lock"
 COURSE = Path(__file__).resolve().parents[2]
 
 
