@@ -14,7 +14,8 @@ def add_parser(commands) -> None:
         "train",
         help="train a network, and keep log, metrics, curve and checkpoint in a folder",
         description="Train a network on MNIST. The run gets a folder with config.json (the settings), "
-        "stdout.log (what was printed), metrics.csv (the losses), checkpoint.pt and loss_curve.png. "
+        "stdout.log (what was printed), metrics.csv (the losses), checkpoint.pt, loss_curve.png and, for a "
+        "small network, snapshots.pt for its page. "
         "Ctrl-C saves a checkpoint and ends with status 130; --resume goes on from there. With torchrun, "
         "several processes share each batch.",
         epilog="Examples: python -m mnist_helpers train --epochs 1 --run-dir runs/first; "

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ..data import MNIST_MEAN, MNIST_STD, load_mnist
+from .drawing import load_drawings
 from .layers import PageError, read_layers
 from .reading import probabilities
 
@@ -111,4 +112,4 @@ def examples(test, confidence) -> list[dict]:
     found = [{"name": str(int(test.labels[i])), "pixels": encode(test.images[i].numpy())} for i in chosen]
     for i in doubtful:
         found.append({"name": f"{int(test.labels[i])}, in doubt", "pixels": encode(test.images[i].numpy())})
-    return found + json.loads(files(__name__).joinpath("signs.json").read_text(encoding="utf-8"))
+    return found + load_drawings("signs")

@@ -1,5 +1,8 @@
 """From strokes to a drawing: the same numbers as ``drawing.js``, which draws in the page and in the pad."""
 
+import json
+from importlib.resources import files
+
 import numpy as np
 import torch
 
@@ -28,3 +31,12 @@ def draw_strokes(strokes, width: float = 0.07, side: int = SIDE) -> torch.Tensor
             part = gray[low[1] : high[1], low[0] : high[0]]
             np.maximum(part, cover, out=part)
     return torch.from_numpy(gray)
+
+
+def load_drawings(name: str = "drawings") -> list[dict]:
+    """Return the 200 drawings of lesson 12, or with "signs" six letters and signs, as a list of dicts.
+
+    ``strokes`` and ``width`` are as ``draw_strokes`` takes them; ``digit`` says what a drawing stands for,
+    ``name`` what a sign is. tools/make_drawings.py made the drawings.
+    """
+    return json.loads(files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8"))

@@ -213,7 +213,7 @@ def test_a_loss_that_is_not_finite(command, tmp_path):
     line = one_line(done, 1, "epoch 1, batch ", "the training loss is not finite")
     assert f"python -m mnist_helpers train --run-dir '{folder}' --resume --lr 1e+29" in line
     assert log(folder).endswith(f"ended by NotFiniteLoss: {line}\n")
-    assert {path.name for path in folder.iterdir()} - {".lock"} == FILES
+    assert {path.name for path in folder.iterdir()} - {".lock", "snapshots.pt"} == FILES
     assert place(folder) == (0, 0)
     done = command("train", "--run-dir", folder, "--resume", "--lr", 0.01)
     assert (done.returncode, done.stderr) == (0, "")

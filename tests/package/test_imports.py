@@ -9,11 +9,12 @@ import pytest
 import mnist_helpers
 
 CORE = ("data", "models", "training", "plots", "checkpoints", "recipes")
-CONTAINERS = ("commands", "checks", "running", "fetching", "trusting")  # packages in the package
+CONTAINERS = ("commands", "checks", "running", "fetching", "trusting", "page")  # packages in the package
 # The layers, from the top: a module imports from its own and from lower ones.
 LAYERS = [
     {"__main__"},
     {"commands", "checks"},
+    {"page"},
     {"running", "requirements_check", "pictures"},
     set(CORE),
     {"fetching", "trusting"},

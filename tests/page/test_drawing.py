@@ -1,12 +1,13 @@
 """A drawing is the same numbers in the page and in Python, and so is what MNIST's form makes of it."""
 
+import json
 import random
 
 import pytest
 import torch
 
 from mnist_helpers import models
-from mnist_helpers.page.drawing import draw_strokes
+from mnist_helpers.page.drawing import draw_strokes, load_drawings
 from mnist_helpers.pictures import PictureError, prepare
 
 BOTH = """([strokes, width]) => {
@@ -47,6 +48,25 @@ def test_scribbles(show):
     digits = [same_in_python(page, strokes, width) for strokes, width in scribbles(150)]
     assert sum(bool(digit.any()) for digit in digits) > 120
     same_in_python(page, [], 0.07)
+
+
+def test_the_drawings_of_lesson_12(show):
+    page, drawings = show(models.Net()), load_drawings()
+    assert [drawing["digit"] for drawing in drawings] == [digit for digit in range(10) for _ in range(20)]
+    for drawing in drawings:
+        digit = same_in_python(page, drawing["strokes"], drawing["width"])
+        assert digit.any()
+        inside = [0 <= value <= 1 for stroke in drawing["strokes"] for point in stroke for value in point]
+        assert all(inside)
+
+
+def test_the_drawings_are_those_that_the_tool_makes(root, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(root / "tools"))
+    import make_drawings
+
+    monkeypatch.setattr(make_drawings, "OUT", tmp_path / "drawings.json")
+    make_drawings.main()
+    assert json.loads((tmp_path / "drawings.json").read_text()) == load_drawings()
 
 
 def test_a_line_is_as_wide_as_asked():
