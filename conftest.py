@@ -69,16 +69,8 @@ def pytest_runtest_call(item):
 # The longest first, so that no worker is left alone with one at the end; seconds on two cores, roughly.
 LONGEST = [
     *("10_faster", "06_checkpoint", "04_loss", "08_comparing", "09_experiment", "07_notebook"),
-    *(
-        "test_page.py",
-        "12_draw",
-        "11_many",
-        "03_training",
-        "05_prediction",
-        "01_data",
-        "test_notebooks.py",
-        "test_colab.py",
-    ),
+    *("test_page.py", "test_drawing.py", "12_draw", "11_many", "03_training", "05_prediction"),
+    *("01_data", "test_notebooks.py", "test_colab.py"),
     *("test_data.py", "test_train_resume.py", "test_train_processes.py", "test_checkpoints.py"),
 ]
 

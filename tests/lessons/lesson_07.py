@@ -51,7 +51,7 @@ def verify(values):
     given = {"batch_size": 64, "test_batch_size": 1000, "epochs": 1, "lr": 0.01, "momentum": 0.5}
     assert given.items() <= settings.items()
     assert settings["seed"] == 1
-    names = {"checkpoint.pt", "config.json", "loss_curve.png", "metrics.csv", "stdout.log"}
+    names = {"checkpoint.pt", "config.json", "loss_curve.png", "metrics.csv", "snapshots.pt", "stdout.log"}
     assert set(values["files"]) == names
     assert all(size > 500 for size in values["files"].values())
     assert values["columns"][:4] == ["epoch", "step", "images_seen", "train_loss"]

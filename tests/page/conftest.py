@@ -35,11 +35,22 @@ def visit(browser):
         page.close()
 
 
+@pytest.fixture(scope="session")
+def written():
+    """The pages without options that were written so far, by network: each takes a pass over the test set."""
+    return {}
+
+
 @pytest.fixture
-def show(visit, tmp_path):
+def show(visit, written, tmp_path):
     """Return a function that opens the page of a network."""
 
     def show_network(network, *, width=1200, scheme="light", **options):
-        return visit(write_page(network, tmp_path / "page.html", **options), width, scheme)
+        path = None if options else written.get(network)
+        if path is None:
+            path = write_page(network, tmp_path / "page.html", **options)
+        if not options:
+            written[network] = path
+        return visit(path, width, scheme)
 
     return show_network

@@ -1,5 +1,6 @@
 """A drawing is the same numbers in the page and in Python, and so is what MNIST's form makes of it."""
 
+import base64
 import json
 import random
 
@@ -12,7 +13,8 @@ from mnist_helpers.pictures import PictureError, prepare
 
 BOTH = """([strokes, width]) => {
     const gray = drawStrokes(strokes, width);
-    return [gray.map(row => [...row]), window.network.prepare(gray), shrink(gray)];
+    const text = gray.map(row => String.fromCharCode(...row)).join("");  // 78,400 numbers as JSON take long
+    return [btoa(text), window.network.prepare(gray), shrink(gray)];
 }"""
 
 
@@ -30,9 +32,9 @@ def scribbles(count):
 
 def same_in_python(page, strokes, width):
     """Assert that both make the same of strokes, to the last digit."""
-    rows, digit, small = page.evaluate(BOTH, [strokes, width])
+    text, digit, small = page.evaluate(BOTH, [strokes, width])
     gray = draw_strokes(strokes, width)
-    assert gray.equal(torch.tensor(rows, dtype=torch.uint8))
+    assert gray.numpy().tobytes() == base64.b64decode(text)
     try:
         expected = prepare(gray)
     except PictureError:
@@ -45,8 +47,8 @@ def same_in_python(page, strokes, width):
 
 def test_scribbles(show):
     page = show(models.Net())
-    digits = [same_in_python(page, strokes, width) for strokes, width in scribbles(150)]
-    assert sum(bool(digit.any()) for digit in digits) > 120
+    digits = [same_in_python(page, strokes, width) for strokes, width in scribbles(100)]
+    assert sum(bool(digit.any()) for digit in digits) > 80
     same_in_python(page, [], 0.07)
 
 
