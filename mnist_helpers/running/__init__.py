@@ -6,5 +6,6 @@ processes.py   one training run on several processes
 settings.py    what a command-line run is started with
 run_folder.py  what it leaves behind
 metrics.py     its table of losses
+snapshots.py   small copies of the network through the training, for its page
 run.py         from the settings to the trained network
 """
