@@ -77,7 +77,7 @@ def verify(values):
     assert values["differing"] == ["seconds"]
     assert values["done"] == 5
 
-    assert set(values["elsewhere"]) == names
+    assert set(values["elsewhere"]) == names - {"snapshots.pt"}  # of a larger network none are kept
     assert values["elsewhere_data"]
     assert values["split"] == [True, True, False]
     assert {"first", "unbroken", "stopped", "elsewhere", "count.py"} <= set(values["beside"])
