@@ -20,7 +20,8 @@ def data_of(path) -> dict:
 
 def test_the_page_of_a_run_has_a_slider_from_untrained_to_trained(command, here, tmp_path, data_dir):
     run = tmp_path / "run"
-    assert command("train", *DROPOUT, "--epochs", 2, "--run-dir", run).returncode == 0
+    assert command("train", *DROPOUT, "--epochs", 1, "--run-dir", run).returncode == 0
+    assert command("train", "--run-dir", run, "--resume", "--epochs", 2).returncode == 0
     done = here("page", run, "--data-dir", data_dir)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(

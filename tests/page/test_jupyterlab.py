@@ -65,13 +65,14 @@ def test_the_pad_and_the_page(browser, lab):
     page.keyboard.press("Escape")
     page.keyboard.press("Shift+Enter")
     page.locator(".jp-OutputArea .drawing").wait_for()
-    draw(page, SEVEN)
-    page.wait_for_timeout(1000)
+    for stroke in (SEVEN, [(0.3, 0.5), (0.7, 0.5)]):  # each is handed over by itself
+        draw(page, stroke)
+        page.wait_for_timeout(1000)
     page.locator(".jp-Cell .jp-InputArea-editor").nth(1).click()
     page.keyboard.press("Shift+Enter")
     said = page.locator(".jp-OutputArea-output", has_text=re.compile("^drawn")).inner_text()
     strokes, width, digit = json.loads(said.removeprefix("drawn"))
-    assert len(strokes) == 1
+    assert len(strokes) == 2
     assert len(strokes[0]) == 13
     for place, drawn in zip(SEVEN, strokes[0][::4], strict=True):
         assert drawn == pytest.approx(place, abs=0.01)
