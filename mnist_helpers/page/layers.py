@@ -89,9 +89,9 @@ class _Reader:
 
     def tensor(self, node) -> torch.Tensor:
         """Return the parameter or buffer that a node stands for."""
-        if getattr(node, "op", None) == "call_function":  # transposed, to be multiplied with
+        if node.target is aten.t.default:  # transposed, to be multiplied with
             node = node.args[0]
-        if getattr(node, "op", None) != "get_attr":
+        if node.op != "get_attr":
             raise PageError(f"{self.title} multiplies two computed things, which the page cannot show")
         return getattr(self.traced, node.target)
 
@@ -130,6 +130,8 @@ def _convolution(reader, node):
 def _linear(reader, node):
     bias, image, weight = node.args if len(node.args) == 3 else (None, *node.args)
     reader.require_last(image)
+    if weight.target is not aten.t.default:  # a linear layer's weights are (outputs, inputs)
+        raise PageError(f"{reader.title} multiplies by a matrix that is no linear layer's")
     return {"kind": "linear", **reader.keep(weight, bias, len(reader.tensor(weight)))}
 
 

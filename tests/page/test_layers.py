@@ -7,7 +7,7 @@ from mnist_helpers import models, write_page
 from mnist_helpers.page import PageError
 from mnist_helpers.page.layers import read_layers
 
-from ..support.networks import NETWORKS, Branches
+from ..support.networks import NETWORKS, Branches, Transposed
 
 
 def test_a_layer_is_named_after_the_module_whose_weights_it_uses():
@@ -52,6 +52,7 @@ def test_a_network_is_left_as_it_was(make):
             nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten(), nn.Linear(784, 10)),
             "batch",
         ),
+        (Transposed(), "multiplies by a matrix that is no linear layer's"),
         (Branches(), "not one layer after the other"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -18,6 +18,17 @@ class Branches(nn.Module):
         return self.one(flat) + self.other(flat)
 
 
+class Transposed(nn.Module):
+    """Multiplies by a matrix of its own, (inputs, outputs)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(784, 10))
+
+    def forward(self, images):
+        return images.flatten(1) @ self.weight
+
+
 class LikeASeed(nn.Module):
     """As many tutorials write it: functions, a view, and log_softmax at the end."""
 
