@@ -41,19 +41,8 @@ _MODULE_OF = {
     "show_predictions": "plots",
 }
 _SUBMODULES = {
-    *(
-        "arguments",
-        "checks",
-        "checkpoints",
-        "data",
-        "fetching",
-        "models",
-        "page",
-        "pictures",
-        "plots",
-        "recipes",
-    ),
-    *("running", "training"),
+    *("arguments", "checks", "checkpoints", "data", "fetching", "models", "page", "pictures", "plots"),
+    *("recipes", "running", "training"),
 }
 
 __all__ = sorted(_MODULE_OF.keys() - {"Pad"})  # which needs anywidget

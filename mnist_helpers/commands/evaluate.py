@@ -64,6 +64,7 @@ def evaluate_in_detail(network, loader):
     import torch
     from tqdm import tqdm
 
+    from ..reading import confusion_matrix
     from ..training import evaluate
 
     predictions = []  # noted as they are made, so that no second pass is needed
@@ -73,8 +74,7 @@ def evaluate_in_detail(network, loader):
         loss, accuracy = evaluate(network, tqdm(loader, "test images", delay=2, leave=False, disable=None))
     finally:
         note.remove()
-    pairs = 10 * loader.dataset.labels + torch.cat(predictions)  # (N,)
-    return loss, accuracy, torch.bincount(pairs, minlength=100).view(10, 10)
+    return loss, accuracy, confusion_matrix(loader.dataset.labels, torch.cat(predictions))
 
 
 def report(result: dict) -> str:

@@ -36,13 +36,12 @@ def add_parser(commands) -> None:
 def run(options) -> int:
     """Predict and print; return 1 if a picture could not be read. Raises ReaderError for the checkpoint."""
     check_picture(options)
-    from ..page.reading import probabilities
+    from ..reading import probabilities
 
     network, *_ = load_network(options.checkpoint, options.network, options.device)
     files, digits = read_digits(options.images)
-    answers = [
-        answer(file, row) for file, row in zip(files, probabilities(network, digits).tolist(), strict=True)
-    ]
+    rows = probabilities(network, digits).tolist()
+    answers = [answer(file, row) for file, row in zip(files, rows, strict=True)]
     if options.json:
         print(json.dumps(answers))
     else:

@@ -8,18 +8,17 @@ import base64
 import copy
 import html
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 import numpy as np
-import torch
 
 from ..data import MNIST_MEAN, MNIST_STD, load_mnist
+from ..reading import confusion_matrix, probabilities
+from ..running.run_folder import replaced
 from .drawing import load_drawings
 from .layers import PageError, read_layers
-from .reading import probabilities
 
 SCRIPTS = ("drawing.js", "pad.js", "network.js", "page.js")
 MARK = "<!-- mnist_helpers page -->"  # of a file that may be written again
@@ -40,9 +39,8 @@ def write_page(network, path, *, snapshots=(), seen: int = 0, data_dir=None) -> 
             raise PageError(f"{path}: exists, and is not a page of this course; choose another name")
         text = page_html(network, snapshots=snapshots, seen=seen, data_dir=data_dir)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        with replaced(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise PageError(f"{path}: the page cannot be written ({error.strerror or error})") from None
     return path
@@ -59,10 +57,11 @@ def show_page(network, *, height: int = 900, **options):
 
 def page_html(network, *, snapshots=(), seen: int = 0, data_dir=None) -> str:
     """Return the whole page as text. Arguments and errors as for ``write_page``."""
+    network = copy.deepcopy(network).eval()  # the snapshots are loaded into it
     layers, numbers = read_layers(network)
     _, test = load_mnist(data_dir)
-    confidence, predictions = probabilities(copy.deepcopy(network).eval(), test.images).max(dim=1)
-    confusion = torch.bincount(10 * test.labels + predictions, minlength=100).view(10, 10)
+    confidence, predictions = probabilities(network, test.images).max(dim=1)
+    confusion = confusion_matrix(test.labels, predictions)
     name = type(network).__name__
     right = int(confusion.diagonal().sum())
     trained = f"Trained on {seen:,} images, it" if seen else "It"
@@ -74,7 +73,9 @@ def page_html(network, *, snapshots=(), seen: int = 0, data_dir=None) -> str:
         "seen": seen,
         "confusion": confusion.tolist(),
         "examples": examples(test, confidence),
-        "snapshots": [{"seen": each["seen"], "numbers": half(network, each["model"])} for each in snapshots],
+        "snapshots": [
+            {"seen": each["seen"], "numbers": load_half(network, each["model"])} for each in snapshots
+        ],
     }
     folder = files(__name__)
     read = lambda file: folder.joinpath(file).read_text(encoding="utf-8")  # noqa: E731
@@ -88,9 +89,8 @@ def page_html(network, *, snapshots=(), seen: int = 0, data_dir=None) -> str:
     )
 
 
-def half(network, state) -> str:
-    """Return the numbers of an earlier moment of a network, float16, as base64."""
-    network = copy.deepcopy(network)
+def load_half(network, state) -> str:
+    """Load an earlier moment into a network, and return its numbers, float16, as base64."""
     try:
         network.load_state_dict(state)
     except RuntimeError:

@@ -74,6 +74,11 @@ const LAYERS = {
   },
 };
 
+// Where a unit lies in maps of a shape: [map, row, column].
+function placeOf([, rows, columns], unit) {
+  return [Math.floor(unit / (rows * columns)), Math.floor(unit / columns) % rows, unit % columns];
+}
+
 // The pixels of one map that lie in the window of an output's pixel, as rows; null beyond the border.
 function windowOf({ kernel, stride, padding, dilation }, input, [, height, width], map, y, x) {
   return Array.from({ length: kernel[0] }, (_, i) =>
@@ -137,8 +142,7 @@ class Network {
       return { ...result, inputs: [...input], weights: [...weights], products, bias: this.parameters[index][1][unit] };
     }
     if (!layer.kernel) return { ...result, input: input[unit] };
-    const [, rows, columns] = layer.shape;
-    const [map, y, x] = [Math.floor(unit / (rows * columns)), Math.floor(unit / columns) % rows, unit % columns];
+    const [map, y, x] = placeOf(layer.shape, unit);
     const view = (channel) => windowOf(layer, input, this.shape(index), channel, y, x);
     if (layer.kind === "pool") return { ...result, windows: [view(map)] };
     const per = this.shape(index)[0] / layer.groups;

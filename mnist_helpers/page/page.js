@@ -2,7 +2,8 @@
 // The page: what is drawn is read as one draws, and every number can be asked where it came from.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const network = new Network(data.layers, readNumbers(data.numbers), data.mean, data.std);
+const trained = readNumbers(data.numbers);
+const network = new Network(data.layers, trained, data.mean, data.std);
 window.network = network;
 
 const byId = (id) => document.getElementById(id);
@@ -36,8 +37,7 @@ function shapeOf(index) {
 function nameOf(index, unit) {
   const shape = shapeOf(index);
   if (shape.length === 1) return `unit ${unit}`;
-  const [, rows, columns] = shape;
-  const [map, y, x] = [Math.floor(unit / (rows * columns)), Math.floor(unit / columns) % rows, unit % columns];
+  const [map, y, x] = placeOf(shape, unit);
   return `map ${map}, row ${y}, column ${x}`;
 }
 
@@ -64,8 +64,7 @@ class Maps {
   }
 
   place(unit) {
-    const map = Math.floor(unit / (this.rows * this.columns));
-    const [y, x] = [Math.floor(unit / this.columns) % this.rows, unit % this.columns];
+    const [map, y, x] = placeOf([this.maps, this.rows, this.columns], unit);
     const [down, right] = [Math.floor(map / this.across), map % this.across];
     return [(right * (this.columns + 1) + x) * this.zoom, (down * (this.rows + 1) + y) * this.zoom];
   }
@@ -132,7 +131,7 @@ function refresh() {
     row.children[2].textContent = blank ? "" : percent(shares[digit]);
   });
   byId("partner").textContent = blank ? "" : partnerOf(first);
-  inspect(first);
+  inspect();
 }
 
 // Which digit the network confuses most often with this one.
@@ -153,7 +152,7 @@ function table(caption, rows) {
 const sum = (rows) => rows.flat().reduce((total, value) => total + value, 0);
 
 // Draw all maps, and say how the chosen number came about.
-function inspect(answer = 0) {
+function inspect() {
   const last = data.layers.findLastIndex((layer) => layer.kind === "linear");
   const logits = [...outputs.at(-1)];
   const { index, unit } = selection ?? { index: last, unit: logits.indexOf(Math.max(...logits)) };
@@ -162,10 +161,10 @@ function inspect(answer = 0) {
   const marks = shown.map(() => []);
   const before = (windows) => {
     // mark the window in the layer that it was taken from
-    const [, rows, columns] = layer.shape;
+    const [, y, x] = placeOf(layer.shape, unit);
     const [, height, width] = shapeOf(index - 1);
-    const row = Math.max((Math.floor(unit / columns) % rows) * layer.stride[0] - layer.padding[0], 0);
-    const column = Math.max((unit % columns) * layer.stride[1] - layer.padding[1], 0);
+    const row = Math.max(y * layer.stride[0] - layer.padding[0], 0);
+    const column = Math.max(x * layer.stride[1] - layer.padding[1], 0);
     return windows.map((map) => [(map * height + row) * width + column, layer.kernel[1], layer.kernel[0]]);
   };
   let from = [];
@@ -184,7 +183,7 @@ function inspect(answer = 0) {
     const tables = [table("window", why.windows[most]), table("× kernel", why.kernels[most])];
     parts.push(element("div", { className: "tables" }, ...tables, table("= products", why.products[most])));
   } else if (why.kind === "pool") {
-    from = before([Math.floor(unit / (layer.shape[1] * layer.shape[2]))]);
+    from = before([placeOf(layer.shape, unit)[0]]);
     say(layer.max ? "The largest number of this window:" : "The mean of this window:");
     parts.push(element("div", { className: "tables" }, table("window", why.windows[0])));
   } else if (why.kind === "linear") {
@@ -200,7 +199,7 @@ function inspect(answer = 0) {
     const most = order.slice(0, 5).filter((at) => why.products[at] > 0);
     const least = order.slice(-5).reverse().filter((at) => why.products[at] < 0);
     from = [...most, ...least].map((at) => [at, 1, 1]);
-    const words = index === last && unit < 10 && layer.shape[0] === 10 ? ` for “this is a ${unit}”` : "";
+    const words = index === last && layer.shape[0] === 10 ? ` for “this is a ${unit}”` : "";
     say(`${why.products.length} products add up to it, with the bias ${signed(why.bias)}. The strongest${words}:`);
     parts.push(element("div", { className: "tables" }, list("for", most), list("against", least)));
   } else {
@@ -250,7 +249,7 @@ function start() {
   slider.max = slider.value = moments.length - 1;
   slider.oninput = () => {
     const { seen, numbers } = moments[slider.value];
-    network.use(numbers ? readNumbers(numbers, true) : readNumbers(data.numbers));
+    network.use(numbers ? readNumbers(numbers, true) : trained);
     const text = seen ? `after ${seen.toLocaleString("en")} images` : "untrained";
     byId("seen").textContent = numbers ? text : `trained: ${text}`;
     slider.setAttribute("aria-valuetext", text);

@@ -128,9 +128,9 @@ def train_and_save(
     """Continue, after ``load_or_start``, until ``epochs`` epochs are complete; see ``fit_and_save``.
 
     ``after_step()`` is called after each batch whose loss is finite, ``after_epoch()`` when an epoch has been
-    saved. With several processes (lesson 11), each of
-    which calls this with its share of the loaders, the first saves, and a signal to any stops all after the
-    same batch. Raises LostProcess when another one has ended.
+    saved. With several processes (lesson 11), each of which calls this with its share of the loaders, the
+    first saves, and a signal to any stops all after the same batch. Raises LostProcess when another one has
+    ended.
     """
     sampler = loaders.train.sampler
     save = partial(save_run, path, network, loaders, optimizer, history, scheduler)

@@ -1,4 +1,4 @@
-"""A trained network in a file, for the tests of evaluate and predict."""
+"""A trained network in a file, for the tests of evaluate, predict and page."""
 
 import functools
 import io
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
-from mnist_helpers import History, Net, make_loaders, set_seed
+from mnist_helpers import History, Net, make_loaders, save_checkpoint, set_seed
 from mnist_helpers.checkpoints import run_state
+from mnist_helpers.data import Digits, Loaders, _shuffled
 from mnist_helpers.training import fit
 
 
@@ -26,4 +27,11 @@ def trained_once(data_dir) -> bytes:
 def train_briefly(path: Path, data_dir) -> Path:
     """Put the trained network into a file of this name."""
     path.write_bytes(trained_once(data_dir))
+    return path
+
+
+def save_untrained(path: Path, network) -> Path:
+    """Save a network that was not trained."""
+    loaders = Loaders(_shuffled(Digits(torch.zeros(1, 28, 28), torch.zeros(1)), 1, 1), None, None)
+    save_checkpoint(path, network, torch.optim.SGD(network.parameters(), lr=0.01), loaders, History(seen=3))
     return path

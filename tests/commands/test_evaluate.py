@@ -2,28 +2,20 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from mnist_helpers import History, Net, evaluate, load_checkpoint, make_loaders, models, save_checkpoint
+from mnist_helpers import Net, evaluate, load_checkpoint, make_loaders, models
 from mnist_helpers.arguments import NETWORKS
 from mnist_helpers.commands.stored_network import load_network
-from mnist_helpers.data import Digits, Loaders, _shuffled
 from mnist_helpers.trusting.matching import network_of
 
 from ..support.checkpoints import rewritten
 from ..support.programs import flip_bit
 from .runs import one_line
-
-
-def save(path: Path, network) -> Path:
-    """Save a network that was not trained."""
-    loaders = Loaders(_shuffled(Digits(torch.zeros(1, 28, 28), torch.zeros(1)), 1, 1), None, None)
-    save_checkpoint(path, network, torch.optim.SGD(network.parameters(), lr=0.01), loaders, History(seen=3))
-    return path
+from .stored import save_untrained
 
 
 def test_json_and_the_report_hold_what_evaluate_measures(here, checkpoint, data_dir, tmp_path):
@@ -70,7 +62,7 @@ def test_the_arguments_choose_from_all_networks_of_the_course():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_network_is_found_by_its_weights(name, tmp_path):
     network = getattr(models, name)()
-    path = save(tmp_path / "checkpoint.pt", network)
+    path = save_untrained(tmp_path / "checkpoint.pt", network)
     for given in (path, tmp_path):
         found, checkpoint, used = load_network(given, device="cpu")
         assert (type(found), found.training, used) == (type(network), False, path)
@@ -88,7 +80,7 @@ def test_names_alone_do_not_make_a_network_fit():
 
 def poisoned(path):
     # save_checkpoint itself refuses such a network.
-    rewritten(save(path, Net()), lambda content: content["model"]["fc2.bias"].fill_(float("nan")))
+    rewritten(save_untrained(path, Net()), lambda content: content["model"]["fc2.bias"].fill_(float("nan")))
 
 
 @pytest.mark.parametrize("name", ["evaluate", "predict"])
@@ -97,14 +89,26 @@ def poisoned(path):
     [
         (lambda path: None, (), "there is no such file; train first"),
         (lambda path: path.mkdir(), (), "this is a folder, not a checkpoint"),
-        (lambda path: flip_bit(save(path, Net())), (), "damaged"),
-        (lambda path: path.write_bytes(save(path, Net()).read_bytes()[:9000]), (), "cut short or damaged"),
+        (lambda path: flip_bit(save_untrained(path, Net())), (), "damaged"),
+        (
+            lambda path: path.write_bytes(save_untrained(path, Net()).read_bytes()[:9000]),
+            (),
+            "cut short or damaged",
+        ),
         (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)), (), "is not a checkpoint"),
         (lambda path: path.write_text("epoch,step\n1,2\n"), (), "is not a checkpoint"),
         (lambda path: torch.save({"epoch": 3}, path), (), "is not a checkpoint of save_checkpoint"),
         (lambda path: torch.save(os.system, path), (), "holds more than plain values"),
-        (lambda path: save(path, nn.Linear(784, 10)), (), "its weights fit none of the course's networks"),
-        (lambda path: save(path, Net()), ("--network", "ConvNet"), "holds weights of Net, not of ConvNet ("),
+        (
+            lambda path: save_untrained(path, nn.Linear(784, 10)),
+            (),
+            "its weights fit none of the course's networks",
+        ),
+        (
+            lambda path: save_untrained(path, Net()),
+            ("--network", "ConvNet"),
+            "holds weights of Net, not of ConvNet (",
+        ),
         (poisoned, (), "fc2.bias holds NaN or infinity"),
     ],
     ids=["none", "folder", "bit", "cut", "PNG", "CSV", "foreign", "program", "unknown", "misfit", "NaN"],

@@ -7,11 +7,11 @@ import re
 import pytest
 import torch
 
-from mnist_helpers import History, Net, save_checkpoint
-from mnist_helpers.data import Digits, Loaders, _shuffled
+from mnist_helpers import History, Net
 from mnist_helpers.running.snapshots import Snapshots, read_snapshots
 
 from .runs import DROPOUT, kill_at_random, one_line
+from .stored import save_untrained
 
 
 def data_of(path) -> dict:
@@ -65,20 +65,13 @@ def test_snapshots_are_close_together_at_the_beginning():
     assert size <= 1_500_000
 
 
-def save(path):
-    loaders = Loaders(_shuffled(Digits(torch.zeros(1, 28, 28), torch.zeros(1)), 1, 1), None, None)
-    network = Net()
-    save_checkpoint(path, network, torch.optim.SGD(network.parameters(), lr=0.01), loaders, History(seen=3))
-    return path
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(b"PK", "use an earlier checkpoint|damaged|cut short"), ({"snapshots": 3}, "does not hold snapshots")],
     ids=["damaged", "something else"],
 )
 def test_snapshots_that_cannot_be_used_are_named(here, tmp_path, data_dir, content, reason):
-    save(tmp_path / "checkpoint.pt")
+    save_untrained(tmp_path / "checkpoint.pt", Net())
     path = tmp_path / "snapshots.pt"
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
     done = here("page", tmp_path, "--data-dir", data_dir)
@@ -87,7 +80,7 @@ def test_snapshots_that_cannot_be_used_are_named(here, tmp_path, data_dir, conte
 
 
 def test_out_and_a_file_that_is_in_the_way(here, tmp_path, data_dir):
-    checkpoint = save(tmp_path / "net.pt")
+    checkpoint = save_untrained(tmp_path / "net.pt", Net())
     (tmp_path / "thesis.html").write_text("mine")
     done = here("page", checkpoint, "--out", tmp_path / "thesis.html", "--data-dir", data_dir)
     assert "exists, and is not a page of this course" in one_line(done, 1)

@@ -15,7 +15,7 @@ LAYERS = [
     {"__main__"},
     {"commands", "checks"},
     {"page"},
-    {"running", "requirements_check", "pictures"},
+    {"running", "requirements_check", "pictures", "reading"},
     set(CORE),
     {"fetching", "trusting"},
     {"arguments", "errors"},

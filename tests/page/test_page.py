@@ -11,10 +11,10 @@ from mnist_helpers import load_mnist, models, write_page
 from mnist_helpers.data import Digits, NormalisedDigits
 from mnist_helpers.page.layers import read_layers
 
+from ..support.browser import SEVEN, draw
 from ..support.networks import NETWORKS
 
 ALL = os.environ.get("PAGE_IMAGES") == "all"  # in the weekly run
-SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.6, 0.5), (0.5, 0.8)]
 
 
 @pytest.fixture(scope="session")
@@ -30,19 +30,6 @@ def trained():
     batches = [batch for batch, _ in zip(loaders.train, range(200), strict=False)]
     train_epoch(network, batches, SGD(network.parameters(), lr=0.05, momentum=0.5), History())
     return network.eval()
-
-
-def draw(page, points):
-    """Draw one stroke with the mouse, and leave the page time to answer."""
-    area = page.locator(".drawing")
-    area.scroll_into_view_if_needed()
-    box = area.bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
 
 
 def answer(page):

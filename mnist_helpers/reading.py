@@ -2,7 +2,7 @@
 
 import torch
 
-from ..data import Digits, NormalisedDigits
+from .data import Digits, NormalisedDigits
 
 AT_ONCE = 1000  # images
 
@@ -18,3 +18,11 @@ def probabilities(network, digits) -> torch.Tensor:
     device = next(network.parameters()).device
     batches = [network(batch.to(device)).softmax(dim=1).cpu() for batch in images.split(AT_ONCE)]
     return torch.cat(batches)
+
+
+def confusion_matrix(labels, predictions) -> torch.Tensor:
+    """Return how often each label was read as each digit, counted as in lesson 5: int64 (10, 10).
+
+    ``labels`` and ``predictions`` are int64 (N,); rows are labels, columns predictions.
+    """
+    return torch.bincount(10 * labels + predictions, minlength=100).view(10, 10)
