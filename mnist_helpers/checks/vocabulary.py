@@ -31,28 +31,37 @@ class Wrong(Exception):
     """The answer is wrong; the text is what follows "Not quite, because"."""
 
 
+class Verdict(int):
+    """1 for a right answer, 0 for any other. Jupyter shows nothing for it: the check has printed why."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
 def check(right: str):
     """Turn ``function(answer) -> reason or None`` into a check that prints its verdict in one line.
 
-    ``right`` follows "Right." The function is not called while the answer is still None.
+    ``right`` follows "Right." The function is not called while the answer is still None. The check returns
+    whether the answer is right, so that a lesson goes on with a reader's own function where it passed.
     """
 
     def decorate(function):
         @functools.wraps(function)
-        def verdict(answer=None) -> None:
+        def verdict(answer=None) -> Verdict:
             try:
                 if answer is None or answer is ...:
                     raise NotYet
                 reason = function(answer)
             except NotYet:
                 print("Not yet: replace the None by your own answer, run the cell, then this one again.")
-                return
+                return Verdict(False)
             except Wrong as wrong:
                 reason = str(wrong)
             except Exception as error:
                 message = " ".join(str(error).split())
                 reason = f"your answer led to {type(error).__name__}: {message}"
             print(f"Right. {right}" if reason is None else f"Not quite, because {reason}")
+            return Verdict(reason is None)
 
         return verdict
 

@@ -38,8 +38,10 @@ STUBS = [
 
 
 def verdict(lesson: str, name: str, answer, capsys) -> str:
-    checks_of(lesson)[name](answer)
-    return capsys.readouterr().out
+    right = checks_of(lesson)[name](answer)
+    said = capsys.readouterr().out
+    assert bool(right) == said.splitlines()[-1].startswith("Right."), "what a check returns is what it says"
+    return said
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
