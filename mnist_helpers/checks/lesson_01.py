@@ -36,35 +36,41 @@ def share_of_zeros(answer):
     return compare(share, right, hints, otherwise, within=1e-3)
 
 
-@check(right="Each of its pixels is the mean of 6,131: bright where nearly everybody's 3 has ink.")
-def mean_of_threes(answer):
-    """``answer`` is the mean of the training images of the digit 3, (28, 28), 0 to 255."""
-    mean = tensor(answer)
-    shape = tuple(mean.shape)
-    if shape != (28, 28) and mean.numel() == 784:
-        return f"the shape is {shape}: as many numbers as an image has. A reshape makes it (28, 28)."
-    if shape != (28, 28):
-        return (
-            f"the shape is {shape}, not (28, 28). Which dimension counts the images? The mean goes along it."
-        )
-    if mean.max() > 255:
-        return f"the brightest pixel is {mean.max():,.0f}, above 255. Divide the sum by the number of images."
+@check(right="Each pixel of its 3 is the mean of 6,131: bright where nearly everybody's 3 has ink.")
+def mean_image(function):
+    """``function(digit)`` returns the mean of the training images of a digit, (28, 28), 0 to 255."""
     train, test = load_mnist()
     means, counts = _mean_images(train), train.labels.bincount()
     everything = torch.einsum("d,dyx->yx", counts / 60_000, means)
-    hints = {
-        means[3] / 255: f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255.",
-        everything: "this is the mean of all 60,000 images. Choose the threes first, by their labels.",
-        means[3] * counts[3] / 60_000: "the sum of the threes is divided by 60,000; divide by their number.",
-        _mean_images(test)[3]: "this is the mean of the threes of the test set. Take train.images.",
-    }
-    for digit in range(10):
-        hints[means[digit]] = f"this is the mean of the digit {digit}. What are the labels compared with?"
-    furthest = (mean - means[3]).abs().max()
-    otherwise = f"it is not the mean of the threes, by up to {furthest:.0f}. Draw it: show_digits(answer)."
-    if furthest < 1:
-        otherwise = "it is right to within 1, with the decimals lost. Leave the mean as a float, not a uint8."
-    return compare(mean, means[3], hints, otherwise, within=0.01)
+    for digit in (3, 8):
+        mean = tensor(call(function, digit))
+        shape = tuple(mean.shape)
+        if shape != (28, 28) and mean.numel() == 784:
+            return f"the shape is {shape}: as many numbers as an image has. A reshape makes it (28, 28)."
+        if shape != (28, 28):
+            counted = "Which dimension counts the images? The mean goes along it."
+            return f"the shape is {shape}, not (28, 28). {counted}"
+        if mean.max() > 255:
+            return (
+                f"the brightest pixel is {mean.max():,.0f}, above 255. Divide the sum by how many there are."
+            )
+        right = means[digit]
+        hints = {
+            right / 255: f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255.",
+            everything: "this is the mean of all 60,000 images. First choose the digit's, by their labels.",
+            right * counts[digit] / 60_000: "the sum is divided by 60,000; divide by how many were summed.",
+            _mean_images(test)[digit]: "this is the mean of the test set's images. Take train.images.",
+        }
+        for other in range(10):
+            given = "What are the labels compared with?"
+            hints[means[other]] = f"for the digit {digit} this is the mean of the digit {other}. {given}"
+        furthest = (mean - right).abs().max()
+        otherwise = f"for the digit {digit} it is off by up to {furthest:.0f}. Draw it with show_digits."
+        if furthest < 1:
+            otherwise = "it is right to within 1, but the decimals are lost. Leave the mean as a float."
+        if reason := compare(mean, right, hints, otherwise, within=0.01):
+            return reason
+    return None
 
 
 def _mean_images(digits) -> torch.Tensor:
