@@ -2,8 +2,9 @@
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from .vocabulary import call, check, compare, near, tensor, wrong_kind
+from .vocabulary import Wrong, call, check, compare, near, tensor, wrong_kind
 
 # How far a probability may be off: the logarithm of a sum of powers loses this much in float32 at 1000.
 TOLERANCE = 1e-3
@@ -35,6 +36,7 @@ def variant_parameters(answer):
     said = f"{count:,.0f} is not it: "
     hints = {
         right - 16 - 32 - 50 - 10: f"{said}these are the weights alone. Each output has a bias as well.",
+        **{right - n: f"{said}one layer has no biases in it." for n in (16, 32, 50, 10)},
         _parameters(side=4): f"{said}fc1 has the wrong inputs. Which side do the maps have at each step?",
         _parameters(side=7): f"{said}fc1 has the wrong inputs. A kernel of 3 takes 2 off each side.",
         _parameters(side=6): f"{said}fc1 has the wrong inputs. Pooling leaves an odd last row out.",
@@ -65,10 +67,27 @@ def softmax(function):
     in_place = "it changes the logits it was given. Make a new tensor instead of working in place."
     for name, logits in cases.items():
         logits = torch.tensor(logits)
-        answer = tensor(call(function, logits, unchanged=in_place))
+        try:
+            with _ByHand():
+                answer = tensor(call(function, logits, unchanged=in_place))
+        except RuntimeError as error:
+            if "must match" not in str(error):
+                raise
+            return (
+                "two shapes do not line up. Summed along dim=1, (B, C) is (B,); keepdim=True makes it (B, 1)."
+            )
         if reason := _explain_softmax(answer, logits, name):
             return reason
     return None
+
+
+class _ByHand(TorchFunctionMode):
+    """Refuses PyTorch's own softmax."""
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        if "softmax" in function.__name__:
+            raise Wrong("this is PyTorch's softmax. Write your own, from powers and sums.")
+        return function(*arguments, **(named or {}))
 
 
 def _explain_softmax(answer, logits, name) -> str | None:
@@ -117,7 +136,8 @@ def mended(function):
         except (RuntimeError, IndexError):
             if part is network:
                 raise
-            return f"part [{number}], a {type(part).__name__}, cannot take {before}. What is it made for?"
+            name = f"part [{number}], a {type(part).__name__},"
+            return f"{name} cannot take {before}, from 3 images. What is it made for?"
     if x.shape != (3, 10):
         return f"for three images the result is {tuple(x.shape)}; ten logits each are asked for."
     return _other_changes(list(network.modules()))
