@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD
 
-from .vocabulary import NotYet, Wrong, call, check, compare, near, pair_of_numbers, tensor
+from .vocabulary import Wrong, call, check, compare, near, pair, pair_of_numbers, tensor
 
 
 @check(right="A larger input makes a larger gradient: w is multiplied by 3, and b, so to speak, by 1.")
@@ -118,22 +118,33 @@ def _explain_loss(loss, expected: float):
     return None
 
 
-@check(right="These five lines are the whole of training; the rest of a loop is counting and printing.")
-def step(function):
-    """``function(network, optimizer, images, labels)`` trains on one batch and returns its loss, a number."""
-    network, batches = _Watched(old_gradients=True), _batches()[:2]
-    before = network.numbers()
-    for number, (images, labels) in enumerate(batches, start=1):
-        try:
-            loss = _train(function, network, network.optimizer, images, labels)
-        except NotYet:
-            if near(network.numbers(), before):
-                raise
-            return "the parameters moved, but nothing came back. Return the loss as well."
-        if reason := _explain_training(network, [loss], batches[:number], old_gradients=True):
-            return reason
-    if not all(network.modes):
-        return "the network arrived in training mode and was switched. Leave the mode to the caller."
+@check(right="These two lines are torch.optim.SGD; the next cell holds the two against each other.")
+def sgd_step(function):
+    """``function(weight, gradient, velocity, lr, momentum)`` returns the new weight and the new velocity."""
+    asked = "the answer is a pair: the new weight, then the new velocity."
+    unchanged = "it changes a tensor that it was given. Make a new one, without += or a name that ends in _."
+    weight, gradient, velocity, lr, momentum = 2.0, 4.0, 3.0, 0.1, 0.5
+    answer = pair_of_numbers(call(function, weight, gradient, velocity, lr, momentum), asked)
+    right = momentum * velocity + gradient
+    hints = {
+        (weight + lr * right, right): "the velocity is right, and the weight goes uphill with it.",
+        (weight - lr * right, velocity): "the weight is right, but the velocity came back as it went in.",
+        (right, weight - lr * right): "these are the right two numbers the wrong way round.",
+        (
+            weight - lr * gradient,
+            gradient,
+        ): "the velocity forgets all that was before; where is the momentum?",
+        (weight - lr * gradient, right): "the velocity is right, and the weight does not use it.",
+        (weight - lr * velocity, right): "the weight moves by the old velocity. Which comes first?",
+        (weight - right, right): "the weight moves by the whole velocity; where is the learning rate?",
+    }
+    otherwise = f"for {weight=}, {gradient=}, {velocity=}, {lr=}, {momentum=} it gives {[*answer]}."
+    if reason := compare(answer, (weight - lr * right, right), hints, otherwise):
+        return reason
+    tensors = [torch.tensor([number, -number]) for number in (weight, gradient, velocity)]
+    moved, velocity = pair(call(function, *tensors, lr, momentum, unchanged=unchanged), asked)
+    if not near(torch.stack([moved, velocity]), [[1.45, -1.45], [5.5, -5.5]], within=1e-5):
+        return "for numbers it is right, and for tensors it is not. Is one of them turned into a number?"
     return None
 
 

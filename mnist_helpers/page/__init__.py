@@ -52,7 +52,7 @@ def show_page(network, *, height: int = 900, **options):
 
     text = html.escape(page_html(network, **options))
     frame = f'<iframe srcdoc="{text}" title="A network reads a drawing" width="100%" height="{height}">'
-    return HTML(f"{frame}</iframe>")
+    return HTML(f"<div>{frame}</iframe></div>")  # IPython warns where an iframe comes first
 
 
 def page_html(network, *, snapshots=(), seen: int = 0, data_dir=None) -> str:
