@@ -34,7 +34,7 @@ def plot_history(history, *, title="Loss against images seen", smooth=0):
     """Draw the training loss as a line and the test loss as dots. Written out in lesson 4.
 
     ``history`` is a History; with ``smooth=n`` the mean of each n neighbouring training losses is drawn over
-    the raw ones. Both axes are labelled: images seen, and the negative log likelihood in nats.
+    the raw ones. Both axes are labelled: images seen, and the mean cross-entropy in nats.
     """
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
     raw = torch.tensor(history.train_losses)
@@ -48,7 +48,7 @@ def plot_history(history, *, title="Loss against images seen", smooth=0):
     axis.plot(
         history.test_seen, history.test_losses, "o", color=RED, markersize=7, zorder=3, label="test loss"
     )
-    axis.set(xlabel="training images seen", ylabel="negative log likelihood (nats)", title=title)
+    axis.set(xlabel="training images seen", ylabel="loss (nats)", title=title)
     axis.set_ylim(bottom=0)
     axis.legend()
     return figure

@@ -1,34 +1,31 @@
 """Lesson 4: what must stand in its kernel at the end, and answers to its exercises."""
 
+from functools import partial
+
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 PROBE = """
-import json
 figure = plot_history(history, smooth=100)
 lines = figure.axes[0].get_lines()
 values = {
     "recorded": [len(history.train_losses), len(history.test_losses), history.test_seen],
     "first_and_last": [history.train_losses[0], history.test_losses[-1]],
-    "smoothing": difference.item(),
     "labels": [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()],
     "drawn": [len(line.get_xdata()) for line in lines],
     "test_marker": [lines[-1].get_marker(), lines[-1].get_linestyle()],
     "written_out": plot_history.__module__,
-    "averages": [corrected[0], uncorrected[0], len(corrected)],
-    "fall": fall,
-    "noise": [len(of_64), len(of_512), ratio.item(), (whole_64.std() / of_64.std()).item()],
-    "gaps": gaps,
-    "validation": [list(part.shape) for part in validation[0]],
     "runs": {
-        name: [run.train_seen[-1], run.test_seen[-1], len(run.test_losses), run.test_losses[-1]]
-        for name, run in {**gallery, "500 images, dropout": with_dropout}.items()
+        name: [run.test_seen[-1], len(run.test_losses), run.test_losses[-1]] for name, run in runs.items()
     },
-    "sweep": ends,
-    "blind": network_high(images).std(dim=0).mean().item(),
+    "puzzle": sorted(puzzle) == sorted(runs),
     "sorted": torch.cat([labels for _, labels in in_order]).diff().min().item(),
-    "few": [min(few_losses), few_losses[-1], gallery["500 images"].train_losses[-1]],
-    "kept": [solution_keep(few_losses, 100), few_losses.index(min(few_losses))],
+    "sweep": ends,
+    "by_heart": {name: losses[-1] for name, losses in tests.items()},
+    "fits": [[min(run.test_losses), run.test_losses[-1], run.train_losses[-1]] for run in fits.values()],
+    "kept": [keep(dots, 100), dots.index(min(dots))],
+    "steps": [list(levels.values()) for levels in (first, last)],
 }
 plt.close(figure)
 """
@@ -42,115 +39,35 @@ def verify(values):
     assert seen == [60_000 * epoch for epoch in range(tests)]
     assert 2.0 < values["first_and_last"][0] < 2.7
     assert 0.05 < values["first_and_last"][1] < 0.35
-    assert values["smoothing"] < 1e-12
-    assert values["labels"] == ["training images seen", "negative log likelihood (nats)"]
+    assert values["labels"] == ["training images seen", "loss (nats)"]
     assert values["drawn"] == [losses, losses - 99, tests]
     assert values["test_marker"] == ["o", "None"]
     assert values["written_out"] == "__main__"
-    first, uncorrected, count = values["averages"]
-    assert abs(first - values["first_and_last"][0]) < 1e-9
-    assert count == losses
-    assert abs(uncorrected - 0.01 * first) < 1e-9
-    assert 0.02 < values["fall"] < 0.9
-    assert values["noise"][:2] == [937, 117]
-    assert 2.1 < values["noise"][2] < 3.6
-    assert values["noise"][3] < 0.95  # dropout adds to the spread
 
-    on, off = values["gaps"]["epoch 1, dropout on"], values["gaps"]["epoch 1, dropout off"]
-    assert on[0] > on[1] > 0.1
-    assert off[0] > 0.1
-    assert abs(off[1]) < 0.001
-    last = values["gaps"]["last epoch, dropout on"]
-    assert 0.05 < last[1] < 0.5
-    assert all(abs(gap[2]) < 0.06 for gap in (on, off, last))
-
-    assert values["validation"] == [[1000, 1, 28, 28], [1000]]
     runs = values["runs"]
-    assert list(runs) == [
-        "healthy",
-        "rate too high",
-        "rate too low",
-        "not shuffled",
-        "no zero_grad",
-        "500 images",
-        "500 images, dropout",
-    ]
-    assert [end for _, end, _, _ in runs.values()] == [24_000] * 5 + [16_000] * 2
-    assert all(begun < end for begun, end, _, _ in runs.values())
-    assert [count for _, _, count, _ in runs.values()] == [5] * 5 + [33] * 2
-    assert 0.2 < runs["healthy"][3] < 0.7
-    assert runs["rate too high"][3] > 1.5
-    assert values["blind"] < 0.02
-    assert 2.0 < runs["rate too low"][3] < 2.5
-    assert runs["not shuffled"][3] > 1.5
-    assert runs["no zero_grad"][3] > 1.0
+    assert [run[:2] for run in runs.values()] == [[4 * 94 * 64, 5]] * 6
+    assert 0.2 < runs.pop("healthy")[2] < 0.7
+    assert all(run[2] > 1.0 for run in runs.values())
+    assert values["puzzle"]
     assert values["sorted"] == 0
     assert list(values["sweep"]) == ["0.001", "0.01", "0.1", "1.0"]
-    lowest, end, training = values["few"]
-    assert training < 0.02
-    assert end > 1.1 * lowest
-    assert runs["500 images, dropout"][3] < end
+    assert min(values["sweep"], key=values["sweep"].get) in ("0.01", "0.1")
+
+    by_heart = values["by_heart"]
+    assert by_heart["correct"] < 0.1
+    assert by_heart["shuffled labels"] < 0.3
+    assert by_heart["no zero_grad"] > 1
+    (_, tiny, tiny_line), (_, right, _), (lowest, overfitted, line) = values["fits"]
+    assert tiny > 1 < tiny_line + 0.5
+    assert right < overfitted
+    assert line < 0.05
+    assert overfitted > 1.1 * lowest
     assert values["kept"][0] == values["kept"][1]
-
-
-def _uncorrected(losses, beta):
-    average, averages = 0.0, []
-    for loss in losses:
-        average = beta * average + (1 - beta) * loss
-        averages.append(average)
-    return averages
-
-
-def _corrected(losses, beta):
-    return [value / (1 - beta ** (step + 1)) for step, value in enumerate(_uncorrected(losses, beta))]
-
-
-def _from_the_first_loss(losses, beta):
-    averages = [losses[0]]
-    for loss in losses[1:]:
-        averages.append(beta * averages[-1] + (1 - beta) * loss)
-    return averages
-
-
-def _power_one_behind(losses, beta):
-    raw = _uncorrected(losses, beta)
-    return torch.tensor([value / (1 - beta ** max(step, 1)) for step, value in enumerate(raw)])
-
-
-def _places_swapped(losses, beta):
-    return _corrected(losses, 1 - beta)
-
-
-def _same_correction(losses, beta):
-    return np.array(_uncorrected(losses, beta)) / (1 - beta)
-
-
-def _divides_at_once(losses, beta):
-    average, averages = 0.0, []
-    for step, loss in enumerate(losses, start=1):
-        average = (beta * average + (1 - beta) * loss) / (1 - beta**step)  # corrects what is carried on
-        averages.append(average)
-    return averages
-
-
-def _last_alone(losses, beta):
-    return _corrected(losses, beta)[-1]
-
-
-def _beta_written_in(losses, beta):
-    return _corrected(losses, 0.9)
-
-
-def _divides_by_zero(losses, beta):
-    return [value / (1 - beta**step) for step, value in enumerate(_uncorrected(losses, beta))]
-
-
-def _rounded(losses, beta):
-    return [round(value, 3) for value in _corrected(losses, beta)]
-
-
-def _generator(losses, beta):
-    yield from _corrected(losses, beta)
+    (moving, still, whole, other), (_, late_still, late_whole, late_other) = values["steps"]
+    assert moving - still > still - whole > 0.1
+    assert 0.05 < late_still - late_whole < 0.5
+    assert abs(whole - other) < 0.06
+    assert abs(late_whole - late_other) < 0.06
 
 
 def _equal_counts_as_new(losses, patience):
@@ -223,12 +140,22 @@ def _lowest_loss(losses, patience):
     return losses[_keep(losses, patience)]
 
 
-RIGHT = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting"}
+RIGHT = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting", "D": "healthy"}
+RIGHT |= {"E": "rate too high", "F": "gradients not cleared", "G": "network too small"}
 
 
-def right_smooth(losses, beta):
-    weights = [[beta ** (t - s) * (s <= t) for s in range(len(losses))] for t in range(len(losses))]
-    return torch.tensor([np.dot(row, losses) / sum(row) for row in weights])
+def _by_heart(network, optimizer, images, labels, steps, *, clear=True, move=True, mode=False, keep=float):
+    network.train(mode)
+    losses = []
+    for _ in range(steps):
+        if clear:
+            network.zero_grad()
+        loss = F.cross_entropy(network(images), labels)
+        loss.backward()
+        if move:
+            optimizer.step()
+        losses.append(keep(loss.detach()) if keep is float else keep(loss))
+    return losses
 
 
 def right_keep(losses, patience):
@@ -239,22 +166,18 @@ def right_keep(losses, patience):
 
 
 CASES = {
-    "smooth_exponentially": {
-        "right": [right_smooth],
-        "stub": lambda losses, beta: None,
+    "by_heart": {
+        "right": [lambda *arguments: tuple(np.float64(loss) for loss in _by_heart(*arguments))],
+        "stub": lambda network, optimizer, images, labels, steps: None,
         "wrong": [
-            [_uncorrected],
-            [_from_the_first_loss],
-            [_power_one_behind],
-            [_places_swapped],
-            [_same_correction],
-            [_divides_at_once],
-            [_last_alone],
-            [_beta_written_in],
-            [_divides_by_zero],
-            [_rounded],
-            [_generator],
-            [0.9],
+            [partial(_by_heart, clear=False)],
+            [partial(_by_heart, move=False)],
+            [partial(_by_heart, mode=True)],
+            [partial(_by_heart, keep=lambda loss: loss), partial(_by_heart, keep=torch.Tensor.detach)],
+            [partial(_by_heart, keep=str)],
+            [partial(_by_heart, keep=lambda loss: loss.item() / 6)],
+            [lambda *arguments: _by_heart(*arguments)[-1], lambda *arguments: _by_heart(*arguments)[1:]],
+            [[0.5, 0.1]],
         ],
     },
     "epoch_to_keep": {
@@ -274,17 +197,13 @@ CASES = {
         ],
     },
     "name_the_illness": {
-        "right": [{"a": "Not shuffled", "b": "rate_too_low", "c": "OVERFITTING "}],
+        "right": [{name.lower(): illness.upper().replace(" ", "_") for name, illness in RIGHT.items()}],
         "stub": None,
         "wrong": [
-            [{**RIGHT, "A": "rate too high"}],
-            [{**RIGHT, "B": "rate too high"}],
-            [{**RIGHT, "B": "no zero_grad"}],
-            [{**RIGHT, "C": "rate too low"}],
-            [
-                {"A": "data not shuffled", "B": "rate too low"},
-                {"A": "data not shuffled", "B": "rate too low", "C": None},
-            ],
+            *[[{**RIGHT, name: "rate too low" if name != "B" else "healthy"}] for name in RIGHT],
+            [{**RIGHT, "E": "gradients not cleared"}],
+            [{**RIGHT, "C": "healthy"}],
+            [{"A": "data not shuffled", "B": "rate too low"}, {**RIGHT, "C": None}],
             [{**RIGHT, "C": "underfitting"}],
             ["overfitting"],
         ],
