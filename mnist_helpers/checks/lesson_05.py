@@ -56,7 +56,9 @@ def _explain_top_k(share, right, logits, labels, k, same) -> str:
     """Why ``share`` is not ``right``; ``same`` says whether it was the same for every k."""
     hints = {
         100 * right: "that is a percentage; a share lies between 0 and 1.",
-        0: "no label is found. topk has values and their places; which of the two are digits?",
+        0: "no label is found. topk has values and their places; which of the two are digits?"
+        if k == 1
+        else "with k = 1 it is right: does it ask that all the choices are the label? One is enough.",
     }
     if same:
         hints[1] = "so it is for every k: without a dim, any() asks one question of all images together."
