@@ -32,7 +32,7 @@ LEFT_BEHIND = 3600  # seconds after which a temporary file is abandoned; saving 
 
 
 def save_checkpoint(path, network, optimizer, loaders, history):
-    """Write everything a resume needs to ``path``, or leave that file as it was. Lesson 6 writes it out.
+    """Write everything a resume needs to ``path``, or leave that file as it was. Lesson 6.
 
     Raises CheckpointError when the file cannot be written, or when the network or its optimizer holds NaN or
     infinity: a good checkpoint is never replaced by a broken network.
@@ -65,7 +65,7 @@ def restore_random_state(state: dict) -> None:
 
 
 def write_state(path, state):
-    """Write ``state`` under a temporary name and move it into place. Lesson 6 writes it out.
+    """Write ``state`` under a temporary name and move it into place. Lesson 6.
 
     A process killed in the middle of ``torch.save`` leaves an unreadable file; here it leaves one with a
     temporary name, which a later save removes. Raises CheckpointError when the file cannot be written, or
@@ -102,7 +102,7 @@ def remove_leftovers(path) -> None:
 
 
 def load_checkpoint(path, network, optimizer=None, loaders=None):
-    """Copy a checkpoint into ``network`` and return it as a dict. Lesson 6 writes it out.
+    """Copy a checkpoint into ``network`` and return it as a dict. Lesson 6.
 
     With an optimizer and the loaders this is a resume: the optimizer's state, the place in the data and the
     random state are restored too. Without them only the weights are copied, and the random state stays as it

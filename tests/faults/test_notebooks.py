@@ -53,9 +53,12 @@ def lesson_2(data_dir):
 
 @pytest.fixture(scope="module")
 def good_checkpoint(data_dir, tmp_path_factory):
-    """(path, network) of a file as lesson 3 writes it; the network has not been trained."""
+    """(path, network) of a file as lesson 3 writes it; the network has not been trained, only asked to."""
     network, loaders = Net(), make_loaders(data_dir=data_dir)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.5)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()  # makes the velocities
     loaders.train.sampler.set_epoch(4)
     values = [0.0] * 4
     history = History(180_000, [0], [2.3], [0, 60_000, 120_000, 180_000], values, values)
@@ -115,7 +118,7 @@ def test_fault_28_a_kernel_restarted_half_way(lesson_6):
     """The middle names what is missing; from the top it works, whatever the first half has left there."""
     assert [ran.error for ran in lesson_6.half.values() if ran.error] == []
     assert lesson_6.first["state-dict"].error == "NameError: name 'trained' is not defined"
-    assert lesson_6.left == ["lesson_03.pt", "weights.pt"]
+    assert lesson_6.left == ["epoch_1.pt", "lesson_03.pt"]
     for name, ran in lesson_6.half.items():
         assert ran == lesson_6.twice[name][0], name
 
@@ -141,7 +144,7 @@ def test_fault_28_two_lessons_at_once_on_one_data_folder(data_dir, tmp_path):
             # What takes long is imported before, so that they come to the data at the same time.
             list(pool.map(lambda kernel: kernel.run("import torch, matplotlib.pyplot, filelock"), kernels))
             ready = list(pool.map(lambda kernel: kernel.run(LESSONS["02"]["setup"]), kernels))
-            used = list(pool.map(lambda kernel: kernel.run(LESSONS["02"]["patch"]), kernels))
+            used = list(pool.map(lambda kernel: kernel.run(LESSONS["02"]["shrug"]), kernels))
         finally:
             for kernel in kernels:
                 kernel.stop()
@@ -189,6 +192,7 @@ REFUSED = {
     future: f"lesson_03.pt: has format 999, this course reads up to {FORMAT}; update it",
     half: "lesson_03.pt: cut short or damaged, ",
 }
+GUESSES = r"[89]\d{3} mistakes among 10,000\n"  # the network of the file has learned nothing
 WEIGHTS = "print([hash(tuple(w.flatten().tolist())) for w in {}.state_dict().values()])"
 
 
@@ -209,17 +213,16 @@ def first_cells(kernel, lesson, **options) -> Ran:
 
 @pytest.mark.parametrize(
     ("lesson", "network", "said"),
-    [
-        ("05", "network", "The network of lesson 3, after 3 epochs\n"),
-        ("06", "trained", "lesson_03.pt: 3 epoch(s) complete\n"),
-    ],
+    [("05", "network", GUESSES), ("06", "trained", r"lesson_03.pt: format, model, .*")],
     ids=["05", "06"],
 )
 def test_fault_29_the_checkpoint_of_lesson_3_is_read(
     lesson, network, said, lesson_6, lying_there, good_checkpoint
 ):
     before = lying_there.read_bytes()
-    assert first_cells(lesson_6.kernel, lesson) == Ran(said)
+    ran = first_cells(lesson_6.kernel, lesson)
+    assert ran == Ran(ran.printed)
+    assert re.fullmatch(said, ran.printed, re.DOTALL)
     weights = [hash(tuple(value.flatten().tolist())) for value in good_checkpoint[1].state_dict().values()]
     assert lesson_6.kernel.run(WEIGHTS.format(network)).printed == f"{weights}\n"
     assert lying_there.read_bytes() == before
@@ -227,7 +230,7 @@ def test_fault_29_the_checkpoint_of_lesson_3_is_read(
 
 def test_fault_29_the_weights_of_a_first_edition_are_read(lesson_6, lying_there, good_checkpoint):
     first_edition(lying_there, None)
-    assert first_cells(lesson_6.kernel, "05") == Ran("The network of lesson 3, after 3 epochs\n")
+    assert re.fullmatch(GUESSES, first_cells(lesson_6.kernel, "05").printed)
     ran = first_cells(lesson_6.kernel, "06", interrupt_at="So one epoch is trained here.")
     assert "was saved by an earlier version of the course; its weights can be used" in ran.printed
 
@@ -246,9 +249,9 @@ def test_fault_29_a_file_that_cannot_be_used(lesson, kind, lesson_6, lying_there
     assert ran.error == ("" if to_the_end else "KeyboardInterrupt:")
     assert lying_there.read_bytes() == before
     if lesson == "06" and to_the_end:
-        assert ran.printed.endswith("\nlesson_06_start.pt: 1 epoch(s) complete\n")
+        assert "\nlesson_06_start.pt: format, model, " in ran.printed
         assert kernel.run(LESSONS["06"]["state-dict"]).error == ""
         assert read_checkpoint(lying_there.with_name("lesson_06_start.pt"))["sampler"]["epoch"] == 2
     # With a file that can be used the same cell goes on at once.
     shutil.copy(good_checkpoint[0], lying_there)
-    assert "3" in first_cells(kernel, lesson).printed
+    assert "So one epoch is trained here." not in first_cells(kernel, lesson).printed

@@ -17,7 +17,7 @@ TAUGHT = {
     "03": {"History", "train_epoch", "evaluate", "fit"},
     "04": {"plot_history"},
     "05": {"show_predictions", "plot_confusion"},
-    "06": {"load_checkpoint", "run_state", "save_checkpoint", "write_state"},
+    "06": {"run_state"},
     "07": {"WatchedLoader"},
     "08": {"ThreeLayerNet", "WideNet", "ConvNet"},
     "10": {"FastNet", "Recipe", "one_cycle", "freeze_first_layer", "train_recipe"},
