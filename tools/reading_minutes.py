@@ -1,7 +1,7 @@
-"""Count how long a lesson takes to read, and write the number into its card.
+"""Count how long a lesson takes to read, and write the number into its card and the README.
 
     python tools/reading_minutes.py            print the minutes of every lesson
-    python tools/reading_minutes.py --write    and put them into the cards
+    python tools/reading_minutes.py --write    and put them into the cards and the README
 
 A minute is 200 words of prose, 10 lines of code, or two figures or predictions. What is folded, the solutions
 and the details, is not counted.
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import nbformat
 
-LESSONS = Path(__file__).resolve().parent.parent / "notebooks"
+README = Path(__file__).resolve().parent.parent / "README.md"
+LESSONS = README.parent / "notebooks"
 NOT_PROSE = re.compile(r"<details.*?</details>|!\[[^\]]*\]\([^)]*\)|<[^>]+>|https?://\S+", re.DOTALL)
 WORD = re.compile(r"[A-Za-z][A-Za-z'\-]*")
 ON_THE_CARD = re.compile(r"about (\d+) minutes to read")
@@ -35,7 +36,7 @@ def reading_minutes(notebook: nbformat.NotebookNode) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     parser = argparse.ArgumentParser(description="Count the minutes that the lessons take to read.")
-    parser.add_argument("--write", action="store_true", help="put the numbers into the lessons' cards")
+    parser.add_argument("--write", action="store_true", help="put the numbers into the cards and the README")
     options = parser.parse_args(arguments)
     for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
@@ -45,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.write:
             card.source = ON_THE_CARD.sub(f"about {minutes} minutes to read", card.source)
             nbformat.write(notebook, path)
+            row = re.compile(rf"(\({LESSONS.name}/{path.name}\) \|[^|]*\|) \d+ \|")
+            README.write_text(
+                row.sub(rf"\1 {minutes} |", README.read_text(encoding="utf-8")), encoding="utf-8"
+            )
     return 0
 
 

@@ -89,6 +89,13 @@ def test_card_gives_the_minutes_to_read_that_are_counted(path):
     assert on_the_card <= MOST_MINUTES.get(number(path), 99)
 
 
+def test_the_readme_gives_the_minutes_and_the_seconds_of_the_card(path):
+    readme = (path.parents[1] / "README.md").read_text(encoding="utf-8")
+    row = re.search(rf"\(notebooks/{path.name}\) \|[^|]*\| (\d+) \| (\d+) \|", readme)
+    card = re.search(r"about (\d+) minutes to read, (\d+) seconds", read(path).cells[1].source)
+    assert row.groups() == card.groups(), "python tools/reading_minutes.py --write; the seconds are measured"
+
+
 def test_objectives(path):
     goals = read(path).cells[2].source
     assert goals.startswith("**You will**")
