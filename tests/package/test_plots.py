@@ -53,7 +53,7 @@ def test_plot_history_draws_line_and_dots():
     assert test.get_linestyle() == "None"
     assert test.get_marker() == "o"
     assert axis.get_xlabel() == "training images seen"
-    assert "negative log likelihood" in axis.get_ylabel()
+    assert "loss" in axis.get_ylabel()
 
 
 def test_show_predictions_marks_a_mistake_by_more_than_colour(digits):
