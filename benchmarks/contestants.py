@@ -1,20 +1,22 @@
 """What time_to_accuracy.py measures: two published trainings, the rungs of lesson 10, and what lies beyond.
 
-Each contestant is a function of a seed that trains and returns the network. ``Digits`` in memory are prepared
-before the clock starts; a contestant that reads its images in another way does so while it runs.
+Each contestant is a function of a seed that prepares a training and returns it as a function without
+arguments; the clock runs while that one trains and returns the network. Images in memory are prepared before;
+a contestant that reads its images in another way does so while it trains.
 """
 
 import os
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
+from torchvision import transforms
 from torchvision.datasets import MNIST
-from torchvision.transforms import v2
 
 from mnist_helpers import MNIST_MEAN, MNIST_STD, Net
 from mnist_helpers.recipes import FAST, LADDER, train_recipe
@@ -29,19 +31,17 @@ class Arrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Contestant:
-    """``train(seed)`` returns a network; ``seeds`` is how many of them a full run takes."""
+    """``prepare(seed)()`` returns a network; ``seeds`` is how many of them a full run takes."""
 
     name: str
-    train: object
+    prepare: object
     seeds: int
     images_seen: int
 
 
 def ordinary_dataset(data_dir, kept=None):
-    """torchvision's data set with transforms that run for each image when it is asked for."""
-    transform = v2.Compose(
-        [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize((MNIST_MEAN,), (MNIST_STD,))]
-    )
+    """torchvision's data set with the tutorial's transforms, which run for each image as it is asked for."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MNIST_MEAN,), (MNIST_STD,))])
     dataset = MNIST(data_dir, transform=transform)
     return dataset if kept is None else torch.utils.data.Subset(dataset, kept.tolist())
 
@@ -86,20 +86,29 @@ class PeerNet(nn.Module):
 
 
 def peer(seed, images, labels):
-    """Train as github.com/tuomaso/train_mnist_fast does last: Adam, one cycle, one epoch in file order."""
+    """Prepare the last training of github.com/tuomaso/train_mnist_fast: Adam, one cycle, one epoch.
+
+    Its file has been written by a loader that shuffles, so the order is random, another one for each seed.
+    """
     torch.manual_seed(seed)
-    network = PeerNet().to(images.device).train()
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01, betas=(0.7, 0.9))
+    order = torch.randperm(len(labels))
+    images, labels = images[order], labels[order]
     batches = list(zip(images.split(256), labels.split(256), strict=True))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 0.01, total_steps=len(batches), cycle_momentum=False
-    )
-    for batch, answers in batches:
-        optimizer.zero_grad()
-        F.cross_entropy(network(batch), answers).backward()
-        optimizer.step()
-        schedule.step()
-    return network
+
+    def train():
+        network = PeerNet().to(images.device).train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.01, betas=(0.7, 0.9))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 0.01, total_steps=len(batches), cycle_momentum=False
+        )
+        for batch, answers in batches:
+            optimizer.zero_grad()
+            F.cross_entropy(network(batch), answers).backward()
+            optimizer.step()
+            schedule.step()
+        return network
+
+    return train
 
 
 def contestants(arrays: Arrays, dataset, *, seeds: int) -> list[Contestant]:
@@ -107,11 +116,14 @@ def contestants(arrays: Arrays, dataset, *, seeds: int) -> list[Contestant]:
     few = max(seeds // 5, 1)
 
     def recipe(name, chosen, count):
-        train = lambda seed: train_recipe(chosen, *arrays, seed=seed)  # noqa: E731
-        return Contestant(name, train, count, chosen.images_seen)
+        return Contestant(
+            name, lambda seed: partial(train_recipe, chosen, *arrays, seed=seed), count, chosen.images_seen
+        )
 
     listed = [
-        Contestant("as printed", lambda seed: as_printed(seed, dataset), min(few, 3), 3 * len(dataset)),
+        Contestant(
+            "as printed", lambda seed: partial(as_printed, seed, dataset), min(few, 3), 3 * len(dataset)
+        ),
         Contestant("train_mnist_fast", lambda seed: peer(seed, *arrays), seeds, len(arrays.labels)),
     ]
     often = {"frozen layer", "bfloat16"}  # the two that are compared with the peer

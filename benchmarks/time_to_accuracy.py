@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -58,13 +59,14 @@ def take_turns(listed: list[Contestant], measure_on: Arrays) -> list[dict]:
     rows = {one.name: {"images_seen": one.images_seen, "seconds": [], "accuracy": []} for one in listed}
     for one in listed:  # libraries choose their algorithms when they are first used
         if one.images_seen <= 60_000:
-            one.train(10_000)
+            one.prepare(10_000)()
     turns = [
         (seed, one) for seed in range(max(o.seeds for o in listed)) for one in listed if seed < one.seeds
     ]
     for seed, one in tqdm(turns, "training", file=sys.stderr):
+        training = one.prepare(seed)
         start = time.perf_counter()
-        network = one.train(seed)
+        network = training()
         rows[one.name]["seconds"].append(time.perf_counter() - start)
         rows[one.name]["accuracy"].append(accuracy(network, measure_on))
     return [{"name": name, **row} for name, row in rows.items()]
@@ -244,7 +246,8 @@ def main(arguments=None) -> int:
         listed = contestants(train, dataset, seeds=options.seeds)
         if options.accurate:
             seen = EPOCHS * len(train.labels)
-            listed.append(Contestant("to 99.6 %", lambda seed: train_accurately(*train, seed=seed), 5, seen))
+            accurately = lambda seed: partial(train_accurately, *train, seed=seed)  # noqa: E731
+            listed.append(Contestant("to 99.6 %", accurately, 5, seen))
         chosen = [one for one in listed if not options.only or any(word in one.name for word in options.only)]
         if not chosen:
             names = ", ".join(one.name for one in listed)
