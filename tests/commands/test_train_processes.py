@@ -135,7 +135,7 @@ def test_a_run_changes_hands_between_two_processes_and_one(programs, train, alon
     assert "note: processes 1 then, 2 now; dropout masks differ from here on" in output
     assert "note: processes 2 then, 1 now" in log(folder)
     here, there = (read_checkpoint(each / "checkpoint.pt")["model"] for each in (folder, alone))
-    # A hidden value within rounding of 0 passes ReLU in one run and not in the other: some weights then differ
+    # A hidden value within rounding of 0 passes ReLU in one run and not in another: some weights then differ
     # by up to 1e-4, and by a root mean square of 2e-6. One image left out of one batch makes that 1.3e-5.
     apart = torch.cat([(here[name] - weights).flatten() for name, weights in there.items()])
     assert apart.square().mean().sqrt() < 5e-6
