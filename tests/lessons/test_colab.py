@@ -12,7 +12,7 @@ from .notebooks import ADDRESS, NOTEBOOKS, SETUP, code_cells, number, printed, p
 
 # These two in every run; all of them where COLAB_LESSONS=all is set, as the weekly run does.
 LESSONS = [
-    path for path in NOTEBOOKS if os.environ.get("COLAB_LESSONS") == "all" or number(path) in ("02", "05")
+    path for path in NOTEBOOKS if os.environ.get("COLAB_LESSONS") == "all" or number(path) in ("01", "02")
 ]
 
 
