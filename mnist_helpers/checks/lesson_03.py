@@ -118,7 +118,7 @@ def _explain_loss(loss, expected: float):
     return None
 
 
-@check(right="These two lines are torch.optim.SGD; the next cell holds the two against each other.")
+@check(right="These two lines are what torch.optim.SGD does to each weight.")
 def sgd_step(function):
     """``function(weight, gradient, velocity, lr, momentum)`` returns the new weight and the new velocity."""
     asked = "the answer is a pair: the new weight, then the new velocity."
@@ -148,7 +148,7 @@ def sgd_step(function):
     return None
 
 
-@check(right="The network trains, in training mode, and the record is plain numbers.")
+@check(right="The network trains, in training mode, and the losses are plain numbers.")
 def repaired(function):
     """``function(network, optimizer, batches)`` trains on each batch and returns the list of losses."""
     network, batches = _Watched(old_gradients=False).eval(), _batches()

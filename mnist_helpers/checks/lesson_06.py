@@ -60,7 +60,7 @@ def trains(function):
     return None
 
 
-@check(right="That is how a resumed run gets the masks that the unbroken one would have drawn.")
+@check(right="That is how a resumed run drops the numbers that the unbroken one would have dropped.")
 def repeats_the_mask(function):
     """``function(layer, inputs)`` applies dropout twice with one mask and returns both."""
     layer, inputs, calls = nn.Dropout(0.5), torch.ones(1000), []
@@ -72,10 +72,10 @@ def repeats_the_mask(function):
     if bool((first == 1).all()):
         return "nothing was dropped; the layer must stay in training mode."
     if not torch.equal(first, second):
-        differ = f"the two masks differ at {int((first != second).sum())} of 1,000 places"
+        differ = f"the two results differ at {int((first != second).sum())} of 1,000 places"
         return f"{differ}; put the random state back to where it was before the first call."
     if torch.equal(first, tensor(call(function, layer, inputs)[0])):
-        return "every call draws the same mask: use no fixed seed, and let the state move on afterwards."
+        return "every call drops the same numbers: use no fixed seed, and let the state move on afterwards."
     return None
 
 
