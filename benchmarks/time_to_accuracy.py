@@ -54,7 +54,7 @@ def accuracy(network, arrays: Arrays) -> float:
     return 100 * evaluate(network, zip(arrays.images.split(500), arrays.labels.split(500), strict=True))[1]
 
 
-def take_turns(listed: list[Contestant], measure_on: Arrays) -> list[dict]:
+def take_turns(listed: list[Contestant], measure_on: Arrays, device: str = "cpu") -> list[dict]:
     """Train each with its seeds, in turns; return the times and accuracies."""
     rows = {one.name: {"images_seen": one.images_seen, "seconds": [], "accuracy": []} for one in listed}
     for one in listed:  # libraries choose their algorithms when they are first used
@@ -65,8 +65,10 @@ def take_turns(listed: list[Contestant], measure_on: Arrays) -> list[dict]:
     ]
     for seed, one in tqdm(turns, "training", file=sys.stderr):
         training = one.prepare(seed)
+        wait(device)
         start = time.perf_counter()
         network = training()
+        wait(device)
         rows[one.name]["seconds"].append(time.perf_counter() - start)
         rows[one.name]["accuracy"].append(accuracy(network, measure_on))
     return [{"name": name, **row} for name, row in rows.items()]
@@ -163,16 +165,10 @@ def what_does_not_help(arrays: Arrays, dataset) -> dict:
 def on_gpu(train: Arrays, measure_on: Arrays, *, seeds: int, device: str) -> list[dict]:
     """Measure captured steps on a GPU (or, to try the code, on the CPU): recording is not counted."""
     arrays, measure_on = (Arrays(*(part.to(device) for part in both)) for both in (train, measure_on))
-    row = {"name": "captured", "images_seen": ON_GPU.images_seen, "seconds": [], "accuracy": []}
-    for seed in range(seeds):
-        training = prepare(ON_GPU, *arrays, seed=seed)
-        wait(device)
-        start = time.perf_counter()
-        network = training()
-        wait(device)
-        row["seconds"].append(time.perf_counter() - start)
-        row["accuracy"].append(accuracy(network, measure_on))
-    return [row]
+    captured = Contestant(
+        "captured", lambda seed: prepare(ON_GPU, *arrays, seed=seed), seeds, ON_GPU.images_seen
+    )
+    return take_turns([captured], measure_on, device)
 
 
 def wait(device: str) -> None:

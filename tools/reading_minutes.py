@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Count the minutes that the lessons take to read.")
     parser.add_argument("--write", action="store_true", help="put the numbers into the cards and the README")
     options = parser.parse_args(arguments)
+    readme = README.read_text(encoding="utf-8")
     for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         minutes = reading_minutes(notebook)
@@ -47,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
             card.source = ON_THE_CARD.sub(f"about {minutes} minutes to read", card.source)
             nbformat.write(notebook, path)
             row = re.compile(rf"(\({LESSONS.name}/{path.name}\) \|[^|]*\|) \d+ \|")
-            README.write_text(
-                row.sub(rf"\1 {minutes} |", README.read_text(encoding="utf-8")), encoding="utf-8"
-            )
+            readme = row.sub(rf"\1 {minutes} |", readme)
+    if options.write:
+        README.write_text(readme, encoding="utf-8")
     return 0
 
 

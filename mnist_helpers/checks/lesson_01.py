@@ -40,7 +40,7 @@ def share_of_zeros(answer):
 def mean_image(function):
     """``function(digit)`` returns the mean of the training images of a digit, (28, 28), 0 to 255."""
     train, test = load_mnist()
-    means, counts = _mean_images(train), train.labels.bincount()
+    means, of_test, counts = _mean_images(train), _mean_images(test), train.labels.bincount()
     everything = torch.einsum("d,dyx->yx", counts / 60_000, means)
     for digit in (3, 8):
         mean = tensor(call(function, digit))
@@ -59,7 +59,7 @@ def mean_image(function):
             right / 255: f"its values end at {mean.max():.2f}. Leave the pixels as they are, from 0 to 255.",
             everything: "this is the mean of all 60,000 images. First choose the digit's, by their labels.",
             right * counts[digit] / 60_000: "the sum is divided by 60,000; divide by how many were summed.",
-            _mean_images(test)[digit]: "this is the mean of the test set's images. Take train.images.",
+            of_test[digit]: "this is the mean of the test set's images. Take train.images.",
         }
         for other in range(10):
             given = "What are the labels compared with?"

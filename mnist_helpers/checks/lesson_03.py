@@ -1,13 +1,9 @@
 """The checks of lesson 3, training."""
 
-import numbers
-
 import torch
-from torch import nn
-from torch.nn import functional as F
-from torch.optim import SGD
 
-from .vocabulary import Wrong, call, check, compare, near, pair, pair_of_numbers, tensor
+from .vocabulary import call, check, compare, near, pair, pair_of_numbers
+from .watched import Watched, batches_of_five, call_training, explain_training
 
 
 @check(right="A larger input makes a larger gradient: w is multiplied by 3, and b, so to speak, by 1.")
@@ -27,95 +23,6 @@ def gradient_by_hand(answer):
         f"({weight:g}, {bias:g}) is not it; look at {which}. Change it by 0.001: what does the loss do?"
     )
     return compare((weight, bias), (-9.0, -3.0), hints, otherwise, within=1e-3)
-
-
-class _Watched(nn.Module):
-    """A linear layer on 2 × 2 pixels that remembers the mode of each call, and the optimizer's steps."""
-
-    def __init__(self, old_gradients: bool) -> None:
-        super().__init__()
-        self.linear = nn.Linear(4, 3).double()
-        with torch.no_grad():
-            self.linear.weight.copy_(torch.linspace(-1, 1, 12).view(3, 4))
-            self.linear.bias.copy_(torch.tensor([0.5, 0.0, -0.5]))
-        for parameter in self.parameters():  # of an earlier batch
-            parameter.grad = torch.ones_like(parameter) if old_gradients else None
-        self.modes, self.steps = [], 0
-        self.optimizer = SGD(self.parameters(), lr=0.1, momentum=0.5)
-        self.optimizer.register_step_pre_hook(self.count_step)
-
-    def count_step(self, *_):
-        self.steps += 1
-
-    def forward(self, images):
-        self.modes.append(self.training)
-        return self.linear(images.flatten(1))
-
-    def numbers(self) -> torch.Tensor:
-        return torch.cat([parameter.detach().flatten() for parameter in self.parameters()])
-
-    def train_on(self, batches, *, clear=True) -> list[float]:
-        """Train as it should be done, or as it is where zero_grad is forgotten; return the losses."""
-        losses = []
-        for images, labels in batches:
-            if clear:
-                self.optimizer.zero_grad()
-            loss = F.cross_entropy(self(images), labels)
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.item())
-        return losses
-
-
-def _batches() -> list:
-    """Three batches of five images (5, 1, 2, 2), float64, and their labels (5,)."""
-    images = torch.linspace(-2, 2, 60, dtype=torch.float64).sin().view(3, 5, 1, 2, 2)
-    labels = torch.tensor([[0, 1, 2, 0, 1], [2, 2, 1, 0, 0], [1, 0, 2, 1, 2]])
-    return list(zip(images, labels, strict=True))
-
-
-def _train(function, *arguments):
-    """Call a training; raise Wrong where ``cross_entropy`` was called with its arguments swapped."""
-    try:
-        return call(function, *arguments)
-    except (NotImplementedError, RuntimeError) as error:
-        if "log_softmax" not in str(error):
-            raise
-        reason = "cross_entropy cannot read its first argument. In which order are logits and labels given?"
-        raise Wrong(reason) from None
-
-
-def _explain_training(network, losses, batches, *, old_gradients):
-    """Why a network trained on ``batches``, or the ``losses`` of the last of them, are not right, or None."""
-    still, right, forgetful = (_Watched(old_gradients) for _ in range(3))
-    expected = right.train_on(batches)[-len(losses) :]
-    forgetful.train_on(batches, clear=False)
-    stood = "no parameter moved. Gradients say where to go; which call goes there?"
-    if network.steps:
-        stood = "no parameter moved, because step() found no gradient. What does .grad hold at that line?"
-    hints = {
-        still.numbers(): stood,
-        forgetful.numbers(): "the gradients have added up. What must happen before backward()?",
-    }
-    other = "the parameters moved, but not by one step a batch. Write down, line by line, what .grad holds."
-    moved = compare(network.numbers(), right.numbers(), hints, other, within=1e-9)
-    wrong_losses = map(_explain_loss, losses, expected)
-    if moved == other:  # a wrong first loss says more
-        return next(wrong_losses) or moved
-    return moved or next(filter(None, wrong_losses), None)
-
-
-def _explain_loss(loss, expected: float):
-    value = tensor(loss).mean().item() if isinstance(loss, torch.Tensor) else loss
-    if isinstance(value, numbers.Real) and not abs(value - expected) < 1e-6:  # so that nan is refused
-        return f"the loss came back as {value:.4f}; the mean cross entropy of the batch is {expected:.4f}."
-    if isinstance(loss, torch.Tensor) and loss.requires_grad:
-        return "what came back is a tensor with its whole graph. Which method turns it into a number?"
-    if isinstance(loss, torch.Tensor) and loss.numel() > 1:
-        return f"the loss has shape {tuple(loss.shape)}, and one number is asked for."
-    if not isinstance(loss, numbers.Real):
-        return f"a loss came back as {type(loss).__name__}. Which method of the loss gives a plain number?"
-    return None
 
 
 @check(right="These two lines are what torch.optim.SGD does to each weight.")
@@ -151,11 +58,9 @@ def sgd_step(function):
 @check(right="The network trains, in training mode, and the losses are plain numbers.")
 def repaired(function):
     """``function(network, optimizer, batches)`` trains on each batch and returns the list of losses."""
-    network, batches = _Watched(old_gradients=False).eval(), _batches()
-    losses = _train(function, network, network.optimizer, batches)
-    if not isinstance(losses, list | tuple) or len(losses) != len(batches):
-        return f"for {len(batches)} batches there should be a list of {len(batches)} losses."
-    if reason := _explain_training(network, losses, batches, old_gradients=False):
+    network, batches = Watched().eval(), batches_of_five()
+    losses = call_training(function, network, network.optimizer, batches)
+    if reason := explain_training(network, losses, batches):
         return reason
     if not all(network.modes):
         return "it learns, but in evaluation mode, where dropout is off. In which mode did it arrive?"

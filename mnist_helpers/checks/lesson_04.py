@@ -1,11 +1,8 @@
 """The checks of lesson 4, loss curves, and the seven runs without a name that one of them asks about."""
 
-import torch
-from torch import nn
-from torch.nn import functional as F
-
 from ..training import History
 from .vocabulary import call, check, compare, number
+from .watched import Watched, batches_of_five, call_training, explain_training
 
 # Training losses, then validation losses, of seven runs (batch 64, momentum 0.5, seeds 7 to 11), rounded,
 # and stored rather than trained here, so that they look alike on every machine.
@@ -98,54 +95,13 @@ def unlabelled_runs() -> dict[str, History]:
 @check(right="A network this large learns any batch by heart, if the loop is right.")
 def by_heart(function):
     """``function(network, optimizer, images, labels, steps)`` trains on one batch; the list of its losses."""
-    network, steps = _OnDuty(), 40
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-    images = torch.linspace(-1, 1, 48).sin().view(6, 1, 2, 4)
-    labels = torch.tensor([0, 1, 2, 2, 1, 0])
-    losses = call(function, network, optimizer, images, labels, steps)
-    if not isinstance(losses, list | tuple) or len(losses) != steps:
-        return f"after {steps} steps there should be a list of {steps} losses."
-    if any(isinstance(loss, torch.Tensor) for loss in losses):
-        return "the list holds tensors. Which method of a loss gives the number alone?"
-    if None in map(number, losses):
-        return "the list should hold numbers, and holds something else."
-    right = _OnDuty().eval()
-    expected = _train(right, images, labels, steps)
-    hints = {
-        _train(_OnDuty().eval(), images, labels, steps, clear=False)[-1]: "the gradients have added up.",
-        expected[0]: "no weight has moved. Is step() called, after backward()?",
-    }
+    network, batches = Watched(), 40 * batches_of_five()[:1]
+    losses = call_training(function, network, network.optimizer, *batches[0], len(batches))
+    if reason := explain_training(network, losses, batches):
+        return reason
     if any(network.modes):
         return "dropout was on: the network arrived in training mode. Which mode switches dropout off?"
-    otherwise = f"the losses go from {losses[0]:.3f} to {losses[-1]:.3f}; {expected[-1]:.3f} was expected."
-    return compare(losses[-1], expected[-1], hints, otherwise, within=1e-4)
-
-
-class _OnDuty(nn.Module):
-    """A small network, always the same, with dropout, that remembers the mode of each call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.drop, self.linear, self.modes = nn.Dropout(), nn.Linear(8, 3), []
-        with torch.no_grad():
-            self.linear.weight.copy_(torch.linspace(-1, 1, 24).cos().view(3, 8))
-            self.linear.bias.zero_()
-
-    def forward(self, images):
-        self.modes.append(self.training)
-        return self.linear(self.drop(images.flatten(1)))
-
-
-def _train(network, images, labels, steps, *, clear=True) -> list[float]:
-    optimizer, losses = torch.optim.SGD(network.parameters(), lr=0.5), []
-    for _ in range(steps):
-        if clear:
-            optimizer.zero_grad()
-        loss = F.cross_entropy(network(images), labels)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return None
 
 
 @check(right="This is early stopping: the run ends later than the network that is kept.")

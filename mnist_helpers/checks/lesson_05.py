@@ -56,9 +56,7 @@ def _explain_top_k(share, right, logits, labels, k, same) -> str:
     """Why ``share`` is not ``right``; ``same`` says whether it was the same for every k."""
     hints = {
         100 * right: "that is a percentage; a share lies between 0 and 1.",
-        0: "no label is found. topk has values and their places; which of the two are digits?"
-        if k == 1
-        else "with k = 1 it is right: does it ask that all the choices are the label? One is enough.",
+        0: "with k = 1 it is right: does it ask that all the choices are the label? One is enough.",
     }
     if same:
         hints[1] = "so it is for every k: without a dim, any() asks one question of all images together."
@@ -71,6 +69,7 @@ def _explain_top_k(share, right, logits, labels, k, same) -> str:
         right / k: f"that divides by all {k} choices of every image; divide by the number of images.",
     }
     if k == 1:  # (N, 1) against (N,)
+        hints[0] = "no label is found. topk has values and their places; which of the two are digits?"
         everybody = (logits.argmax(dim=1).unsqueeze(1) == labels).any(dim=1).double().mean()
         hints[everybody] = "each image is compared with the labels of all; a column of labels is (N, 1)."
     otherwise = "try it on three images of which you know the answer. What is the shape of the comparison?"

@@ -36,7 +36,7 @@ def verify(values):
     wobbled, exact = values["gradients"]
     assert abs(wobbled - exact) < 1e-6
     small, large = values["descent"]
-    assert small < 6.25 > 3 < large
+    assert small < 5 < large  # 5.06 at the start
     plain, with_momentum = values["rolled"]
     assert 2 * with_momentum < plain
     assert max(values["gaps"]) < 1e-12
@@ -87,33 +87,12 @@ def _forgets_zero_grad(network, optimizer, images, labels):
     return loss.item()
 
 
-def _forgets_step(network, optimizer, images, labels):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(network(images), labels)
-    loss.backward()
-    return loss.item()
-
-
-def _clears_before_the_step(network, optimizer, images, labels):
-    loss = F.cross_entropy(network(images), labels)
-    loss.backward()
-    optimizer.zero_grad()
-    optimizer.step()
-    return loss.item()
-
-
 def _steps_before_backward(network, optimizer, images, labels):
     optimizer.zero_grad()
     loss = F.cross_entropy(network(images), labels)
     optimizer.step()
     loss.backward()
     return loss.item()
-
-
-def _clears_afterwards(network, optimizer, images, labels):
-    loss = _forgets_zero_grad(network, optimizer, images, labels)
-    optimizer.zero_grad()
-    return loss
 
 
 def _right_step(network, optimizer, images, labels):
@@ -127,23 +106,6 @@ def _returns_the_graph(network, optimizer, images, labels):
     loss.backward()
     optimizer.step()
     return loss
-
-
-def _returns_nothing(network, optimizer, images, labels):
-    _right_step(network, optimizer, images, labels)
-
-
-def _returns_the_loss_after(network, optimizer, images, labels):
-    _right_step(network, optimizer, images, labels)
-    return F.cross_entropy(network(images), labels).item()
-
-
-def _sums_the_losses(network, optimizer, images, labels):
-    optimizer.zero_grad()
-    loss = F.cross_entropy(network(images), labels, reduction="sum")
-    loss.backward()
-    optimizer.step()
-    return loss.item()
 
 
 def _trains_on(loss_of):
@@ -160,13 +122,7 @@ def _trains_on(loss_of):
 
 
 _softmax_first = _trains_on(lambda logits, labels: F.cross_entropy(logits.softmax(dim=1), labels))
-_nll_of_logits = _trains_on(F.nll_loss)
 _swapped = _trains_on(lambda logits, labels: F.cross_entropy(labels, logits))
-
-
-def _switches_the_mode(network, optimizer, images, labels):
-    network.eval()
-    return _right_step(network, optimizer, images, labels)
 
 
 def _returns_a_detached_tensor(network, optimizer, images, labels):

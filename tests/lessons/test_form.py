@@ -6,7 +6,7 @@ import shlex
 import nbformat
 import pytest
 
-from tools.reading_minutes import reading_minutes
+from tools.reading_minutes import ON_THE_CARD, reading_minutes
 
 from .notebooks import (
     ADDRESS,
@@ -84,7 +84,7 @@ MOST_MINUTES = {"01": 35, "02": 35, "03": 35, "04": 35, "05": 35, "06": 35, "12"
 
 
 def test_card_gives_the_minutes_to_read_that_are_counted(path):
-    on_the_card = int(re.search(r"about (\d+) minutes to read", read(path).cells[1].source)[1])
+    on_the_card = int(ON_THE_CARD.search(read(path).cells[1].source)[1])
     assert on_the_card == reading_minutes(read(path)), "python tools/reading_minutes.py --write"
     assert on_the_card <= MOST_MINUTES.get(number(path), 99)
 
