@@ -1,13 +1,45 @@
 """Training on a GPU without the CPU in the way: one step, captured as a CUDA graph and replayed.
 
-On a GPU a step of FastNet computes for less time than Python needs to ask for it. A CUDA graph records the
-whole step once, and replays it with one call. On a CPU there is nothing to record: the same step is called.
+On a GPU a step of a small network computes for less time than Python needs to ask for it. A CUDA graph
+records the whole step once, and replays it with one call. On a CPU there is nothing to record: the
+same step is called.
 """
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from mnist_helpers.recipes import one_cycle
+from mnist_helpers.recipes import Recipe, one_cycle
+
+
+class TwoConvNet(nn.Module):
+    """Two convolutions with batch norm and a linear layer. Takes (B, 1, 28, 28), returns logits (B, 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, kernel_size=5, bias=False)
+        self.norm1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 32, kernel_size=5, bias=False)
+        self.norm2 = nn.BatchNorm2d(32)
+        self.fc = nn.Linear(512, 10)
+
+    def forward(self, images):
+        x = F.relu(self.norm1(F.max_pool2d(self.conv1(images), 2)))  # (B, 16, 12, 12)
+        x = F.relu(self.norm2(F.max_pool2d(self.conv2(x), 2)))  # (B, 32, 4, 4)
+        return self.fc(x.flatten(start_dim=1))
+
+
+# Of 19 batch sizes, rates and lengths tried on an H100, the best on held-out images in under 0.1 s.
+ON_GPU = Recipe(
+    *(TwoConvNet, 48_000, 256),
+    lr=1.2,
+    momentum=0.8,
+    nesterov=True,
+    one_cycle=True,
+    channels_last=True,
+    label_smoothing=0.1,
+    bfloat16=True,
+)
 
 
 class CapturedStep:
@@ -65,7 +97,8 @@ class CapturedStep:
 def prepare(recipe, images, labels, *, seed):
     """Return a function that trains by ``recipe`` and returns the network; the rest is done before it.
 
-    ``frozen_after`` is not used: a graph always does the same. A last batch that is not full is left out.
+    ``frozen_after`` and ``muon`` are not used: a graph always does the same, and here it is SGD. A last batch
+    that is not full is left out.
     """
     torch.manual_seed(seed)
     network = recipe.network().to(images.device).train()

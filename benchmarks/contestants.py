@@ -7,7 +7,7 @@ a contestant that reads its images in another way does so while it trains.
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from torchvision import transforms
 from torchvision.datasets import MNIST
 
 from mnist_helpers import MNIST_MEAN, MNIST_STD, Net
-from mnist_helpers.recipes import FAST, LADDER, train_recipe
+from mnist_helpers.recipes import LADDER, train_recipe
 
 
 class Arrays(NamedTuple):
@@ -126,7 +126,6 @@ def contestants(arrays: Arrays, dataset, *, seeds: int) -> list[Contestant]:
         ),
         Contestant("train_mnist_fast", lambda seed: peer(seed, *arrays), seeds, len(arrays.labels)),
     ]
-    often = {"frozen layer", "bfloat16"}  # the two that are compared with the peer
+    often = {"Muon", "bfloat16"}  # the two that are compared with the peer
     listed += [recipe(name, rung, seeds if name in often else few) for name, rung in LADDER.items()]
-    listed += [recipe("to 97 %", replace(FAST, images_seen=6_000), seeds)]
     return listed

@@ -105,25 +105,28 @@ class ConvNet(nn.Module):
 
 
 class FastNet(nn.Module):
-    """Two convolutions with batch norm, one linear layer: 18,426 parameters. Written out in lesson 10.
+    """Three convolutions with batch norm, one linear layer: 29,434 parameters. Written out in lesson 10.
 
-    Made to be trained to 99 % in seconds (``mnist_helpers.recipes.FAST`` says how): few layers, 16 and 32
-    channels, which fill the registers of a CPU, and no dropout, because it sees each image at most once.
-    Batch norm comes after the pooling, where a quarter of the numbers are left. ``first`` is the number
-    of channels of the first layer; ``norm=nn.Identity`` leaves the norm out, to see what it does.
+    Made to be trained to 99 % in about a second (``mnist_helpers.recipes.FAST`` says how). The first layer
+    moves on by two pixels, so that nothing is computed that a pooling would throw away, and there is no
+    dropout, because each image is seen at most once. ``norm=nn.Identity`` leaves batch norm out, to see what
+    it does.
 
     ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
     """
 
-    def __init__(self, first: int = 16, norm=nn.BatchNorm2d) -> None:
+    def __init__(self, norm=nn.BatchNorm2d) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, first, kernel_size=5, bias=False)
-        self.norm1 = norm(first)
-        self.conv2 = nn.Conv2d(first, 32, kernel_size=5, bias=False)
+        self.conv1 = nn.Conv2d(1, 16, kernel_size=5, stride=2, bias=False)
+        self.norm1 = norm(16)
+        self.conv2 = nn.Conv2d(16, 32, kernel_size=3, bias=False)
         self.norm2 = norm(32)
-        self.fc = nn.Linear(512, 10)
+        self.conv3 = nn.Conv2d(32, 64, kernel_size=3, bias=False)
+        self.norm3 = norm(64)
+        self.fc = nn.Linear(576, 10)
 
     def forward(self, images):
-        x = F.relu(self.norm1(F.max_pool2d(self.conv1(images), 2)))  # (B, first, 12, 12)
-        x = F.relu(self.norm2(F.max_pool2d(self.conv2(x), 2)))  # (B, 32, 4, 4)
+        x = F.relu(self.norm1(self.conv1(images)))  # (B, 16, 12, 12)
+        x = F.relu(self.norm2(F.max_pool2d(self.conv2(x), 2)))  # (B, 32, 5, 5)
+        x = F.relu(self.norm3(self.conv3(x)))  # (B, 64, 3, 3)
         return self.fc(x.flatten(start_dim=1))  # (B, 10)

@@ -37,42 +37,10 @@ def times_as_fast(function):
     return None
 
 
-@check(right="It is by far the largest layer of FastNet, forward as well as backward.")
-def conv2_flops(answer):
-    """``answer`` is 2 x weights x places of FastNet(24)'s conv2: 24 to 32 maps, 5 x 5, on 12 x 12."""
-    flops = number(answer)
-    if flops is None:
-        return f"a number is asked for, and this is {type(answer).__name__}."
-    weights, places = 24 * 5 * 5 * 32, 8 * 8
-    hints = {
-        weights * places: "those are the multiply-adds, and each of them is two operations.",
-        2 * weights: "each weight is used at every place of the output.",
-        weights: "each weight is used at every place of the output.",
-        2 * weights * 12 * 12: "12 × 12 are the places of the input; a kernel 5 wide fits fewer times.",
-        weights * 12 * 12: "12 × 12 are the places of the input; a kernel 5 wide fits fewer times.",
-        2 * weights * 24 * 24: "24 × 24 is the output of conv1 before the pooling.",
-        2 * weights * 4 * 4: "4 × 4 is what the pooling leaves; the convolution comes before it.",
-        2 * 5 * 5 * 32 * places: "a kernel is a block: it has 5 × 5 weights for each map that comes in.",
-        2 * 24 * 5 * 5 * places: "that is one map of the output; there are as many as kernels.",
-        6 * weights * places: "that is forward and backward; the forward pass alone is asked for.",
-        4 * weights * places: "it is twice too much; two operations a multiply-add, once.",
-        2 * 32 * 5 * 5 * 32 * places: "32 maps go out of this layer, and 24 come in.",
-        # 16 maps in, or 32 maps in without the two operations
-        2 * 16 * 5 * 5 * 32 * places: "24 maps come in, and each multiply-add is two operations.",
-        16 * 5 * 5 * 32 * places: "24 maps come in, and each multiply-add is two operations.",
-    }
-    return compare(
-        flops,
-        2 * weights * places,
-        hints,
-        f"{flops:,.0f} is not it; it is 2 × weights × places of the output.",
-    )
-
-
 @check(right="Each row adds up to 1, as probabilities should, and the right class still has by far the most.")
 def smoothed_targets(function):
     """``function(labels, smoothing)`` is float (B, 10): 1 - smoothing on the label, plus smoothing / 10."""
-    labels = torch.tensor([3, 0, 9, 3])
+    labels = torch.tensor([3, 0, 8, 3])  # without a 9, which would tell one_hot that there are ten
     for smoothing in (0.1, 0.0, 0.5):
         answer = call(function, labels, smoothing)
         if not isinstance(answer, torch.Tensor):

@@ -136,7 +136,7 @@ def test_a_validation_split_opens_the_test_set_once(programs, tmp_path):
     ("network", "optimizer", "parameters"),
     [
         *[("Net", "sgd", "21,840"), ("WideNet", "sgd", "1,199,882")],
-        *[("ConvNet", "adam", "1,007,590"), ("FastNet", "sgd", "18,426")],
+        *[("ConvNet", "adam", "1,007,590"), ("FastNet", "sgd", "29,434")],
     ],
 )
 def test_each_network_starts(programs, network, optimizer, parameters):

@@ -7,13 +7,13 @@ import torch
 from torch.nn import functional as F
 
 PROBE = """
-import json
 from mnist_helpers.recipes import LADDER
+
+from dataclasses import asdict
 
 def settings(recipe):
     found = asdict(recipe)
-    network = found.pop("network")()
-    found["first"], found["norm"] = network.conv1.out_channels, type(getattr(network, "norm1", None)).__name__
+    found["network"] = recipe.network.__name__
     return found
 
 values = {
@@ -23,113 +23,71 @@ values = {
     "rungs": {name: settings(recipe) for name, recipe in recipes.items()},
     "ladder": {name: settings(recipe) for name, recipe in LADDER.items()},
     "results": results,
-    "written_out": [each.__module__ for each in (Recipe, FastNet, train_recipe, one_cycle)],
-    "larger": list(larger.values()),
-    "early": [early["with"], early["without"]],
-    "growth": {name: list(found) for name, found in GROWTH.items()},
+    "flat": flat_mistakes,
+    "written_out": [each.__module__ for each in (Recipe, FastNet, train_recipe, one_cycle, Muon)],
+    "early": early,
     "rates": [len(rates), max(rates), rates.index(max(rates)), rates[0], rates[-1]],
-    "norm": norm.running_mean.tolist(),
-    "flops": [counted(Net()), counted(FastNet(32)), counted(FastNet()), before, after],
-    "gflop": {name: gflop_of(recipe) for name, recipe in recipes.items()},
+    "flops": [counted(Net()), counted(FastNet()), before, after],
     "strides": [maps.stride(), last.stride()],
-    "network_is_last": networks["frozen layer"].conv2.weight.is_contiguous(memory_format=torch.channels_last),
-    "resting": [weight.requires_grad for weight in networks["frozen layer"].conv1.parameters()],
+    "is_last": networks["Muon"].conv2.weight.is_contiguous(memory_format=torch.channels_last),
+    "resting": [weight.requires_grad for weight in networks["Muon"].conv1.parameters()],
     "smooth": smooth.tolist(),
+    "stretch": {name: [found.min().item(), found.max().item()] for name, found in stretches.items()},
     "peak": [peak, ratio],
-    "threads": [usual, torch.get_num_threads()],
-    "speeds": list(speeds.values()),
     "again": train_recipe(replace(fast, images_seen=640), images, labels, seed=3).fc.bias.tolist()
     == train_recipe(replace(fast, images_seen=640), images, labels, seed=3).fc.bias.tolist(),
     "benchmark": BENCHMARK,
-    "unhelpful": [*COMPILED.values(), *WORKERS.values()],
     "on_test": on_test,
-    "axes": [axis.get_xlabel(), axis.get_xscale(), axis.get_ylabel()],
-    "legend": [text.get_text() for text in figure.legends[0].get_texts()],
-    "points": len(axis.containers),
-    "key": axis.texts[-1].get_text().splitlines(),
 }
 """
 
 
 def verify(values):
-    assert values["split"] == [55_000, 5_000]
+    assert values["split"] == [50_000, 10_000]
     assert 0.1 < values["loading_share"] < 0.95
     assert any("convolution_backward" in name for name in values["profiled"])
-    assert any("DataLoader" in name for name in values["profiled"])
-    assert values["written_out"] == ["__main__"] * 4
+    assert values["written_out"] == ["__main__"] * 5
 
-    # The rungs are the package's, in its order, and the last one sees 6,000 images.
+    # The rungs are the package's, in its order; one attempt that fails stands between them.
     rungs, ladder = values["rungs"], values["ladder"]
-    assert [*rungs] == [*ladder, "97 %"]
+    assert [name for name in rungs if name != "SGD, batches of 192"] == [*ladder]
     assert {name: rungs[name] for name in ladder} == ladder
-    changed = [name for name, value in rungs["97 %"].items() if value != ladder["frozen layer"][name]]
-    assert changed == ["images_seen"]
 
     verify_learning(values)
-    verify_counts(values)
+    # by hand: conv1 57,600, conv2 460,800, conv3 165,888, fc 5,760 multiply-adds
+    assert values["flops"] == [2_595_000, 4_025_088, 4_025_088, 2_988_288]
     assert values["rates"][:3] == [938, 0.1, 233]
     assert 0 < values["rates"][3] < 0.001
     assert 0 < values["rates"][4] < 0.0002
-    assert [round(value, 6) for value in values["norm"]] == [3.27, 218.0]
     assert values["strides"] == [[48, 16, 4, 1], [48, 1, 12, 3]]
-    assert values["network_is_last"]
+    assert values["is_last"]
     assert values["resting"] == [False]
     sure, moderate = values["smooth"]
     assert sure > moderate > 0
+    (low, high), (lowest, highest) = values["stretch"].values()
+    assert low < high / 20
+    assert 0.1 < lowest < highest < 1.3
     assert min(values["peak"]) > 0
-    assert values["threads"][0] == values["threads"][1]
     assert values["again"]
-
-    names = [row[0] for row in values["benchmark"]]
-    assert names == ["as printed", *ladder]
-    for _, median, low, high, accuracy, deviation in values["benchmark"]:
-        assert 0 < low <= median <= high
-        assert 96 < accuracy < 99.6
-        assert 0 <= deviation < 1
-    assert min(values["unhelpful"]) > 0
-    assert {name: len(found) for name, found in values["growth"].items()} == {
-        "images seen": 5,
-        "batch size": 7,
-        "threads": 2,
-    }
-    assert values["axes"] == ["seconds of training (logarithmic)", "log", "accuracy (%)"]
-    assert len(values["legend"]) == 3
-    assert values["points"] == len(names)
-    assert [line.split(maxsplit=1)[1] for line in values["key"]] == names
+    assert [row[0] for row in values["benchmark"]] == ["as printed", "train_mnist_fast", *ladder]
+    for _, seconds, mistakes, deviation in values["benchmark"]:
+        assert seconds > 0
+        assert 50 < mistakes < 400
+        assert 0 <= deviation < 100
 
 
 def verify_learning(values):
-    results = values["results"]
-    accuracies = {name: accuracy for name, (_, accuracy) in results.items()}
-    assert accuracies.pop("from memory") is None
-    bands = {
-        "one cycle": (0.955, 0.987),
-        "wider, no dropout": (0.975, 0.995),
-        "bfloat16": (0.972, 0.9935),
-        "97 %": (0.945, 0.985),
-    }
-    for name, accuracy in accuracies.items():
-        low, high = bands.get(name, (0.978, 0.996))
-        assert low < accuracy < high, (name, accuracy)
-    assert all(seconds > 0 for seconds, _ in results.values())
-    assert len(set(accuracies.values())) > 5
-    with_norm, without = values["early"]
-    assert with_norm > 0.8
-    # Without the norm most seeds end as guessing; how far one gets before that depends on the rounding.
-    assert without + 0.1 < with_norm
-    small, large, scaled = values["larger"]
-    assert large + 0.2 < scaled < small + 0.1
+    """Mistakes among 10,000 of one seed: wide bands, since neighbouring rungs cannot be told apart."""
+    mistakes = {name: found for name, (_, found) in values["results"].items()}
+    assert mistakes.pop("from memory") is None
+    bands = {"one cycle": (150, 450), "SGD, batches of 192": (60, 400), "bfloat16": (60, 300)}
+    for name, found in mistakes.items():
+        low, high = bands.get(name, (60, 220))
+        assert low < found < high, (name, found)
+    assert all(seconds > 0 for seconds, _ in values["results"].values())
+    assert values["flat"] > mistakes["one cycle"]
     assert 0.985 <= values["on_test"] < 0.995
-    assert abs(values["on_test"] - accuracies["frozen layer"]) < 0.007
-
-
-def verify_counts(values):
-    assert values["flops"] == [2_595_000, 11_704_320, 5_867_520, 5_867_520, 3_768_320]
-    gflop = values["gflop"]
-    assert abs(gflop["from memory"] - 0.002595 * 180_000) < 1e-6
-    assert abs(gflop["label smoothing"] - 0.00586752 * 60_000) < 1e-6
-    assert abs(gflop["frozen layer"] - (0.00586752 + 0.00376832) * 15_000) < 1e-6
-    assert gflop["bfloat16"] == gflop["frozen layer"]
+    assert abs(1 - values["on_test"] - mistakes["Muon"] / 10_000) < 0.008
 
 
 def _left(share, factor):
@@ -223,26 +181,6 @@ CASES = {
             [_printed],
             [lambda share, factor: f"{1 / _left(share, factor)}"],
             [2.0],
-        ],
-    },
-    "conv2_flops": {
-        "right": [2_457_600.0, np.int64(2_457_600), torch.tensor(2_457_600)],
-        "stub": None,
-        "wrong": [
-            [1_228_800],
-            [38_400, 19_200],
-            [5_529_600, np.int64(2_764_800)],
-            [22_118_400],
-            [614_400],
-            [102_400],
-            [76_800],
-            [7_372_800.0],
-            [4_915_200],
-            [3_276_800],
-            [32 * 25 * 32 * 64, 819_200],
-            [torch.tensor(1_000)],
-            ["2,457,600"],
-            [torch.tensor([1, 2])],
         ],
     },
     "smoothed_targets": {

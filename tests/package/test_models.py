@@ -65,20 +65,23 @@ def test_logits_by_the_functions_of_torch(network):
 def test_fastnet_by_the_functions_of_torch():
     torch.manual_seed(1)
     network = FastNet().eval()
-    assert sum(tensor.numel() for tensor in network.parameters()) == 18_426
+    assert sum(tensor.numel() for tensor in network.parameters()) == 29_434
+    norms = (network.norm1, network.norm2, network.norm3)
     with torch.no_grad():
-        for norm in (network.norm1, network.norm2):  # not at the values they start with
+        for norm in norms:  # not at the values they start with
             norm.running_mean.uniform_(-1, 1)
             norm.running_var.uniform_(0.5, 2)
             norm.weight.uniform_(-1, 2)  # a negative one turns the largest into the smallest
             norm.bias.uniform_(-1, 1)
         x = images = torch.linspace(-1, 2, 3 * 784).view(3, 1, 28, 28)
-        for conv, norm in ((network.conv1, network.norm1), (network.conv2, network.norm2)):
-            x = F.max_pool2d(F.conv2d(x, conv.weight), 2)
+        kernels = (network.conv1.weight, network.conv2.weight, network.conv3.weight)
+        for kernel, norm, stride in zip(kernels, norms, (2, 1, 1), strict=True):
+            x = F.conv2d(x, kernel, stride=stride)
+            x = F.max_pool2d(x, 2) if norm is network.norm2 else x
             mean, variance = (each.view(1, -1, 1, 1) for each in (norm.running_mean, norm.running_var))
             x = (x - mean) / (variance + 1e-5).sqrt()
             x = (x * norm.weight.view(1, -1, 1, 1) + norm.bias.view(1, -1, 1, 1)).clamp(min=0)
-        expected = x.reshape(3, 512) @ network.fc.weight.T + network.fc.bias
+        expected = x.reshape(3, 576) @ network.fc.weight.T + network.fc.bias
         assert torch.allclose(network(images), expected, atol=1e-4)
 
 

@@ -9,7 +9,16 @@ from torch.nn import functional as F
 
 from mnist_helpers import FastNet, load_mnist
 from mnist_helpers.data import NormalisedDigits
-from mnist_helpers.recipes import FAST, LADDER, Recipe, freeze_first_layer, one_cycle, train_recipe
+from mnist_helpers.recipes import (
+    FAST,
+    LADDER,
+    Muon,
+    Recipe,
+    freeze_first_layer,
+    one_cycle,
+    orthogonal,
+    train_recipe,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +56,8 @@ def test_one_change_at_a_time():
         changed = {f.name for f in fields(Recipe) if getattr(before, f.name) != getattr(after, f.name)}
         # The one-cycle rate comes with its own momentum, peak and number of images.
         schedule = {"one_cycle", "lr", "momentum", "nesterov", "images_seen"}
-        assert len(changed) == 1 or changed == schedule, changed
+        # Muon's steps go further, so that half as many do, at a rate of their own.
+        assert len(changed) == 1 or changed in (schedule, {"muon", "batch_size", "lr"}), changed
 
 
 def test_fast_reaches_98_and_a_half_per_cent(digits):
@@ -124,7 +134,8 @@ def test_label_smoothing_and_bfloat16_are_what_is_asked_for(digits):
     train, _ = digits
     base = Recipe(FastNet, images_seen=640, lr=0.05)
     reference = weights(train_recipe(base, train.images, train.labels, seed=1))
-    changes = {"label_smoothing": 0.1, "bfloat16": True, "one_cycle": True, "momentum": 0.9, "batch_size": 32}
+    changes = {"label_smoothing": 0.1, "bfloat16": True, "one_cycle": True, "momentum": 0.9}
+    changes |= {"batch_size": 32, "muon": True}
     for name, value in changes.items():
         other = weights(train_recipe(replace(base, **{name: value}), train.images, train.labels, seed=1))
         assert not torch.equal(reference, other), name
@@ -132,3 +143,33 @@ def test_label_smoothing_and_bfloat16_are_what_is_asked_for(digits):
     network = train_recipe(memory, train.images, train.labels, seed=1)
     assert network.conv2.weight.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(weights(network), reference, atol=1e-2)
+
+
+def test_an_orthogonal_update_keeps_its_directions_and_evens_out_its_stretch():
+    """Against the exact answer, U Vᵀ of the singular value decomposition."""
+    torch.manual_seed(1)
+    update = torch.randn(32, 16, 3, 3) @ torch.randn(3, 3)
+    found = orthogonal(update)
+    assert found.shape == update.shape
+    left, stretch, right = torch.linalg.svd(update.flatten(1), full_matrices=False)
+    assert stretch.max() > 3 * stretch.min()
+    exact, found = left @ right, found.flatten(1)
+    assert F.cosine_similarity(found.flatten(), exact.flatten(), dim=0) > 0.95
+    assert torch.linalg.svdvals(found).max() < 1.3
+    assert torch.allclose(orthogonal(1000 * update).flatten(1), found, atol=1e-4), "the size does not matter"
+
+
+def test_a_step_of_muon_is_the_momentum_made_orthogonal():
+    kernel = torch.nn.Parameter(torch.zeros(4, 2, 3, 3))
+    frozen = torch.nn.Parameter(torch.ones(4, 2, 3, 3))
+    optimizer = Muon([kernel, frozen], momentum=0.5)
+    optimizer.param_groups[0]["lr"] = 0.1
+    gradients = torch.randn(2, 4, 2, 3, 3, generator=torch.Generator().manual_seed(1))
+    expected, velocity = torch.zeros(4, 2, 3, 3), torch.zeros(4, 2, 3, 3)
+    for gradient in gradients:
+        kernel.grad = gradient.clone()
+        optimizer.step()
+        velocity = 0.5 * velocity + gradient
+        expected -= 0.1 * orthogonal(gradient + 0.5 * velocity)
+    assert torch.allclose(kernel, expected, atol=1e-6)
+    assert torch.equal(frozen, torch.ones(4, 2, 3, 3)), "without a gradient nothing moves"

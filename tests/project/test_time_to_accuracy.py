@@ -28,18 +28,18 @@ def run(benchmarks, *arguments):
 def test_a_short_run_writes_what_it_measured(benchmarks, tmp_path, data_dir):
     path = tmp_path / "found.json"
     ended = run(
-        *(benchmarks, "--seeds", "2", "--only", "to 97 %", "--json", str(path), "--data-dir", str(data_dir))
+        *(benchmarks, "--seeds", "2", "--only", "Muon", "--json", str(path), "--data-dir", str(data_dir))
     )
     assert ended.returncode == 0, ended.stderr
     found = json.loads(path.read_text(encoding="utf-8"))
     (entry,) = found["entries"]
-    assert entry["name"] == "to 97 %"
-    assert entry["images_seen"] == 6_000
+    assert entry["name"] == "Muon"
+    assert entry["images_seen"] == 25_000
     assert len(entry["seconds"]) == len(entry["accuracy"]) == 2
-    assert all(95 < value < 99.5 for value in entry["accuracy"])
+    assert all(98.5 < value < 99.5 for value in entry["accuracy"])
     assert found["measured_on"] == "test"
     assert found["machine"]["peak_gflop_per_second"]["float32"] > 1
-    assert "to 97 %" in ended.stdout
+    assert "Muon" in ended.stdout
 
 
 def test_the_peak_of_a_type_without_instructions_is_taken_on_small_matrices(benchmarks, monkeypatch):
@@ -83,10 +83,11 @@ def test_operations_are_those_counted_by_hand(benchmarks, data_dir):
     by_hand = 2 * (2 * conv1 + 3 * rest)
     counted = time_to_accuracy.gflop(Recipe(images_seen=1_000), arrays) / 1_000 * 1e9
     assert counted == pytest.approx(by_hand, rel=1e-6)
-    half = time_to_accuracy.gflop(replace(FAST, images_seen=1_000), arrays)
-    whole = time_to_accuracy.gflop(replace(FAST, images_seen=1_000, frozen_after=1.0), arrays)
-    conv1, images_of_conv2 = 2 * 400 * 576, 2 * 12_800 * 64  # a frozen layer saves both gradients
-    assert whole - half == pytest.approx(0.5 * 1_000 * (conv1 + images_of_conv2) / 1e9, rel=1e-6)
+    part = time_to_accuracy.gflop(replace(FAST, images_seen=1_000, muon=False), arrays)
+    whole = time_to_accuracy.gflop(replace(FAST, images_seen=1_000, frozen_after=1.0, muon=False), arrays)
+    conv1, images_of_conv2 = 2 * 400 * 144, 2 * 4_608 * 100  # a frozen layer saves both gradients
+    resting = 1 - FAST.frozen_after
+    assert whole - part == pytest.approx(resting * 1_000 * (conv1 + images_of_conv2) / 1e9, rel=1e-6)
 
 
 def test_shifted_images_are_the_images_moved(benchmarks):
@@ -108,10 +109,10 @@ def test_shifted_images_are_the_images_moved(benchmarks):
 
 def test_the_captured_step_trains_as_the_recipe_does(benchmarks, data_dir):
     """On the CPU nothing is recorded; the same code then gives the same weights, to the bit."""
-    from captured_step import prepare
+    from captured_step import ON_GPU, prepare
 
     train, _ = (NormalisedDigits(part) for part in load_mnist(data_dir))
-    recipe = replace(FAST, images_seen=1_280, frozen_after=1.0)
+    recipe = replace(ON_GPU, images_seen=1_280)
     expected = train_recipe(recipe, train.images, train.labels, seed=1).state_dict()
     network = prepare(recipe, train.images, train.labels, seed=1)()
     for name, tensor in network.state_dict().items():
@@ -120,11 +121,11 @@ def test_the_captured_step_trains_as_the_recipe_does(benchmarks, data_dir):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_the_captured_step_trains_on_a_gpu(benchmarks, data_dir):
-    from captured_step import prepare
+    from captured_step import ON_GPU, prepare
 
     train, test = (NormalisedDigits(part) for part in load_mnist(data_dir))
     images, labels = train.images.cuda(), train.labels.cuda()
-    network = prepare(replace(FAST, frozen_after=1.0), images, labels, seed=1)().eval()
+    network = prepare(ON_GPU, images, labels, seed=1)().eval()
     with torch.no_grad():
         right = (network(test.images.cuda()).argmax(dim=1).cpu() == test.labels).float().mean().item()
     assert right > 0.985
