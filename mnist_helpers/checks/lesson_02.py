@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from .vocabulary import Wrong, call, check, compare, near, tensor, wrong_kind
+from .vocabulary import Wrong, call, check, near, tensor, wrong_kind
 
 # How far a probability may be off: the logarithm of a sum of powers loses this much in float32 at 1000.
 TOLERANCE = 1e-3
@@ -25,34 +25,6 @@ def output_size(function):
         if answer != (size - kernel_size) // stride + 1:
             return f"for size {size}, kernel_size {kernel_size}, stride {stride} it gives {answer:g}; {hint}."
     return None
-
-
-@check(right="Smaller kernels, twice the parameters: 800 numbers reach fc1, and it pays for each.")
-def variant_parameters(answer):
-    """``answer`` is the number of parameters of the variant with kernels of 3 × 3."""
-    if isinstance(answer, nn.Module):
-        return "this is a network, and a number is asked for. Count its parameters as in section 2.6."
-    count, right = float(answer), _parameters(side=5)
-    said = f"{count:,.0f} is not it: "
-    hints = {
-        right - 16 - 32 - 50 - 10: f"{said}these are the weights alone. Each output has a bias as well.",
-        **{right - n: f"{said}one layer has no biases in it." for n in (16, 32, 50, 10)},
-        _parameters(side=4): f"{said}fc1 has the wrong inputs. Which side do the maps have at each step?",
-        _parameters(side=7): f"{said}fc1 has the wrong inputs. A kernel of 3 takes 2 off each side.",
-        _parameters(side=6): f"{said}fc1 has the wrong inputs. Pooling leaves an odd last row out.",
-        _parameters(side=11): f"{said}fc1 gets the maps after pooling, not before it.",
-        right - 32 * 25 * 50 + 320 * 50: f"{said}fc1 still has the 320 inputs of Net; the maps have changed.",
-        right - 16 * 9 * 32 + 9 * 32: f"{said}conv2 has kernels for one channel. Each of them sees all 16.",
-        21_840: f"{said}this is Net itself. Its kernels are 5 × 5.",
-    }
-    direction = "few" if count < right else "many"
-    otherwise = f"{count:,.0f} are too {direction}. Follow the side of the maps from 28, then count by layer."
-    return compare(count, right, hints, otherwise)
-
-
-def _parameters(*, side: int) -> int:
-    """Parameters of the variant if the maps before ``fc1`` had ``side`` × ``side`` pixels."""
-    return (9 + 1) * 16 + (16 * 9 + 1) * 32 + (32 * side**2 + 1) * 50 + (50 + 1) * 10
 
 
 @check(right="Only differences between logits count, so none of them is too large.")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 PROBE = """
 values = {
     "shrug": shares.tolist(),
-    "products": [round(products.sum().item()), torch.equal(across, convolve(digit, kernel))],
+    "products": [round((patch * kernel).sum().item()), torch.equal(across, convolve(digit, kernel))],
     "convolution": [list(by_torch.shape), (across - by_torch).abs().max().item()],
     "small": [pooled.tolist(), F.relu(pooled).tolist()],
     "sides": sides,
@@ -23,7 +23,7 @@ values = {
     "loss": [by_hand.item(), by_library.item()],
     "losses": losses,
     "accuracies": accuracies,
-    "record": {name: tensor.grad_fn is not None for name, tensor in tensors.items()},
+    "record": record,
     "message": message,
 }
 """
@@ -59,7 +59,9 @@ def verify(values):
     assert len(values["losses"]) == len(values["accuracies"]) == 5
     assert all(abs(loss - math.log(10)) < 0.1 for loss in values["losses"])
     assert all(0.01 < share < 0.3 for share in values["accuracies"])
-    assert list(values["record"].values()) == [False, False, True, False]
+    linear, convolution = values["record"][0], values["record"][-1]
+    assert (linear, values["record"].count(linear)) == ("Addmm", 2)
+    assert (convolution.replace("Mkldnn", ""), values["record"].count(convolution)) == ("Convolution", 2)
     assert "64x500" in values["message"]
 
 
@@ -186,24 +188,6 @@ CASES = {
             [stride_of_one],
             [lambda size: size],
             [24],
-        ],
-    },
-    "variant_parameters": {
-        "right": [45_360.0, np.int64(45_360), torch.tensor(45_360)],
-        "stub": None,
-        "wrong": [
-            [45_252],
-            [45_310, 45_328, 45_350, 45_344],
-            [21_360],
-            [41_040],
-            [torch.tensor(21_840)],
-            [30_960],
-            [62_960],
-            [83_760],
-            [198_960],
-            [1_000],
-            ["45,361"],
-            [sequential(8, 8, 400)],
         ],
     },
     "softmax": {
