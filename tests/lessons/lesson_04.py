@@ -143,6 +143,7 @@ def _lowest_loss(losses, patience):
 
 RIGHT = {"A": "data not shuffled", "B": "rate too low", "C": "overfitting", "D": "healthy"}
 RIGHT |= {"E": "rate too high", "F": "gradients not cleared", "G": "network too small"}
+RIGHT |= {"H": "healthy"}
 
 
 def _by_heart(network, optimizer, images, labels, steps, *, clear=True, move=True, mode=False, keep=float):
