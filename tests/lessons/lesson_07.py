@@ -2,170 +2,119 @@
 
 import argparse
 import csv
+import sys
 
 import numpy as np
-import torch
 
 PROBE = """
-import json
-from mnist_helpers import MNIST_MEAN, MNIST_STD
-from mnist_helpers.pictures import read_digit
-reader = Net().eval()
-load_checkpoint(first / "checkpoint.pt", reader)
-digit = (read_digit(drawn).float() / 255 - MNIST_MEAN) / MNIST_STD
 files = {path.name: path.stat().st_size for path in first.glob("[a-z]*")}
 values = {
-    "settings": config["settings"],
+    "script": [refused, trained, (folder / "weights.pt").exists()],
+    "settings": json.loads((first / "config.json").read_text())["settings"],
     "files": files,
     "columns": list(rows[0]),
-    "noted": [[int(row["epoch"]), int(row["step"]), int(row["images_seen"])] for row in noted],
-    "measured": [[int(row["epoch"]), int(row["step"]), int(row["images_seen"])] for row in measured],
-    "accuracies": [float(row["test_accuracy"]) for row in measured],
-    "losses": [float(noted[0]["train_loss"]), float(noted[-1]["train_loss"])],
-    "log": len(log),
-    "here": here,
-    "unbroken": [row["epoch"] for row in metrics_of(unbroken) if row["test_loss"]],
-    "unbroken_accuracy": float(metrics_of(unbroken)[-1]["test_accuracy"]),
+    "noted": [[int(row["epoch"]), int(row["step"])] for row in rows if row["train_loss"]],
+    "measured": [[int(row["epoch"]), int(row["step"])] for row in rows if row["validation_loss"]],
+    "accuracies": [float(row["validation_accuracy"]) for row in rows if row["validation_accuracy"]],
+    "table": table,
+    "again": [finished.returncode, len(finished.stderr.splitlines())],
     "interrupted": [os.name, process.returncode],
     "stops": sum(line.startswith("Stopped after") for line in lines_of(stopped / "stdout.log")),
     "resumed": [line for line in lines_of(stopped / "stdout.log") if line.startswith("resumed")],
-    "resumes": len(json.loads((stopped / "config.json").read_text(encoding="utf-8"))["resumed"]),
     "equal": equal,
     "differing": differing,
     "done": len(history.train_losses),
-    "elsewhere": sorted(path.name for path in run.glob("[a-z]*")),
-    "beside": sorted(path.name for path in Path(".").glob("*/lesson_07/*")),
-    "elsewhere_data": json.loads((run / "config.json").read_text())["settings"]["data_dir"] == str(data_dir),
-    "split": [row["validation_loss"] != "" for row in metrics_of(run) if not row["train_loss"]],
-    "digit": reader(digit[None, None]).argmax().item(),
-    "seen": list(grey.shape),
-    "json": [reading["file"] == drawn, reading["digit"], reading["confidence"]],
-    "most": max(reading["probabilities"]),
-    "labels": [axes[0].get_title(), axes[1].get_title()],
 }
 """
 
 
 def verify(values):
-    settings = values["settings"]
-    given = {"batch_size": 64, "test_batch_size": 1000, "epochs": 1, "lr": 0.01, "momentum": 0.5}
-    assert given.items() <= settings.items()
-    assert settings["seed"] == 1
-    names = {"checkpoint.pt", "config.json", "loss_curve.png", "metrics.csv", "snapshots.pt", "stdout.log"}
+    assert values["script"] == [2, 0, True]
+    given = {"batch_size": 64, "test_batch_size": 1000, "epochs": 2, "lr": 0.01, "momentum": 0.5, "seed": 1}
+    assert given.items() <= values["settings"].items()
+    names = {"checkpoint.pt", "config.json", "loss_curve.png", "metrics.csv", "stdout.log"}
     assert set(values["files"]) == names
     assert all(size > 500 for size in values["files"].values())
     assert values["columns"][:4] == ["epoch", "step", "images_seen", "train_loss"]
-    assert values["noted"] == [[1, step, 64 * step] for step in range(0, 938, 10)]
-    assert values["measured"] == [[0, 0, 0], [1, 938, 60_000]]
-    untrained, trained = values["accuracies"]
+    each = range(0, 860, 10)  # 55,000 images are 860 batches
+    assert values["noted"] == [[epoch, 860 * (epoch - 1) + step] for epoch in (1, 2) for step in each]
+    assert values["measured"] == [[0, 0], [1, 860], [2, 1720]]
+    untrained, once, twice = values["accuracies"]
     assert 0.03 < untrained < 0.25
-    assert 0.90 < trained < 0.965
-    assert abs(values["here"] - trained) < 0.002
-    before, after = values["losses"]
-    assert 2.0 < before < 3.0
-    assert after < 1.5
-    assert 12 <= values["log"] <= 20
+    assert 0.85 < once < twice < 0.97
+    assert [name for *_, name in sorted(values["table"], reverse=True)] == ["lr_0.1", "first", "lr_0.001"]
+    assert values["again"] == [2, 1]
 
-    assert values["unbroken"] == ["0", "1", "2"]
-    assert 0.92 < values["unbroken_accuracy"] < 0.965
     system, status = values["interrupted"]
-    assert status == 130 or system != "posix"
+    assert status == 143 or system != "posix"
     assert values["stops"] == (system == "posix")
-    assert len(values["resumed"]) == values["resumes"] == 1
+    assert len(values["resumed"]) == 1
     assert len(values["equal"]) == 6
     assert all(values["equal"].values())
     assert values["differing"] == ["seconds"]
     assert values["done"] == 5
 
-    assert set(values["elsewhere"]) == names - {"snapshots.pt"}  # of a larger network none are kept
-    assert values["elsewhere_data"]
-    assert values["split"] == [True, True, False]
-    assert {"first", "unbroken", "stopped", "elsewhere", "count.py"} <= set(values["beside"])
-    assert values["digit"] == 7
-    assert values["seen"] == [28, 28]
-    assert values["json"] == [True, 7, values["most"]]
-    assert 0.5 < values["most"] <= 1
-    assert values["labels"] == ["drawn", "as the network saw it: a 7"]
+
+def _positive(text):
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("1 or more")
+    return int(text)
 
 
-def _decay(**options):
-    """A wrong answer to 7.1 which calls add_argument with these options."""
+def _main(
+    *, type=_positive, rate=float, epochs=3, status=lambda good: 0 if good else 1, show=print, ask=None
+):
+    """An answer to 7.1, right or with one thing wrong."""
 
-    def with_weight_decay(parser):
-        parser.add_argument("--weight-decay", **options)
-        return parser
+    def main(words, train):
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--epochs", type=type, default=epochs)
+        parser.add_argument("--lr", type=rate, default=0.01)
+        options = (ask or parser.parse_args)(words if ask is None else parser)
+        accuracy = train(options.epochs, options.lr)
+        show(accuracy)
+        return status(accuracy > 0.5)
 
-    return with_weight_decay
-
-
-def _returns_nothing_useful(parser):
-    return parser.add_argument("--weight-decay", type=float, default=0.0)
-
-
-def _new_one(parser):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weight-decay", type=float, default=0.0)
-    return parser
+    return main
 
 
-def _misspelt(parser):
-    parser.add_argument("--weight_decays", type=float, default=0.0)
-    return parser
+def _never_trains(words, train):
+    return 0
 
 
-def _underscored(parser):
-    parser.add_argument("--weight_decay", type=_right, default=0.0)
-    return parser
-
-
-def _without_return(parser):
-    parser.add_argument("--weight-decay", type=float, default=0.0)
+def _swapped(words, train):
+    return _main()(words, lambda epochs, lr: train(lr, epochs))
 
 
 def _asserting(text):
-    value = float(text)
-    if value < 0:
-        raise AssertionError(text)
-    return value
+    assert int(text) > 0
+    return int(text)
 
 
 def _exiting(text):
-    value = float(text)
-    if value < 0:
+    if not text.isdigit() or int(text) < 1:
         raise SystemExit(1)
-    return value
+    return int(text)
 
 
 def _leaving(text):
-    value = float(text)
-    if value < 0:
+    if not text.isdigit() or int(text) < 1:
         raise SystemExit(2)
-    return value
+    return int(text)
 
 
-def _one_at_most(text):
-    value = _right(text)
-    if value > 1:
-        raise argparse.ArgumentTypeError("too much")
-    return value
+def _by_hand(words, train):
+    """Right, without argparse."""
+    values = {"--epochs": "3", "--lr": "0.01"} | dict(zip(words[::2], words[1::2], strict=True))
+    if len(values) > 2 or not values["--epochs"].isdigit() or int(values["--epochs"]) < 1:
+        print("usage: --epochs N --lr R", file=sys.stderr)
+        return 2
+    accuracy = train(int(values["--epochs"]), float(values["--lr"]))
+    print(100 * accuracy)
+    return int(accuracy <= 0.5)
 
 
-def _above_zero(text):
-    value = float(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError("not above 0")
-    return value
-
-
-def _silent(text):
-    return max(float(text), 0.0)
-
-
-def _right(text):
-    value = float(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("negative")
-    return value
+ACCURACY = "validation_accuracy"
 
 
 def _rows(path):
@@ -174,48 +123,48 @@ def _rows(path):
 
 
 def _measured(path):
-    return [row for row in _rows(path) if row["test_accuracy"]]
+    return [row for row in _rows(path) if row[ACCURACY]]
 
 
 def _no_filter(path, accuracy):
-    return next(int(row["epoch"]) for row in _rows(path) if float(row["test_accuracy"]) > accuracy)
+    return next(int(row["epoch"]) for row in _rows(path) if float(row[ACCURACY]) > accuracy)
 
 
 def _place(path, accuracy):
-    return next(i for i, row in enumerate(_measured(path), 1) if float(row["test_accuracy"]) > accuracy)
+    return next(i for i, row in enumerate(_measured(path), 1) if float(row[ACCURACY]) > accuracy)
 
 
 def _line(path, accuracy):
-    return next(i for i, row in enumerate(_rows(path)) if float(row["test_accuracy"] or 0) > accuracy)
+    return next(i for i, row in enumerate(_rows(path)) if float(row[ACCURACY] or 0) > accuracy)
 
 
 def _text(path, accuracy):
-    return next(row["epoch"] for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
+    return next(row["epoch"] for row in _measured(path) if float(row[ACCURACY]) > accuracy)
 
 
 def _last(path, accuracy):
-    return [int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) < accuracy][-1] + 1
+    return [int(row["epoch"]) for row in _measured(path) if float(row[ACCURACY]) < accuracy][-1] + 1
 
 
 def _fixed(path, accuracy):
-    return next(int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) > 0.97)
+    return next(int(row["epoch"]) for row in _measured(path) if float(row[ACCURACY]) > 0.97)
 
 
 def _without_the_untrained(path, accuracy):
     for row in _measured(path):
-        if float(row["test_accuracy"]) > accuracy and int(row["epoch"]):
+        if float(row[ACCURACY]) > accuracy and int(row["epoch"]):
             return int(row["epoch"])
 
 
 def _stops_at_the_first(path, accuracy):
     for row in _measured(path):
-        if int(row["epoch"]) > 2 and float(row["test_accuracy"]) > accuracy:
-            return 4 if accuracy == 0.97 and len(_measured(path)) == 6 else None
+        if int(row["epoch"]) > 2 and float(row[ACCURACY]) > accuracy:
+            return 4 if accuracy == 0.97 and len(_measured(path)) == 7 else None
 
 
 def _forgets(path, accuracy):
     for row in _measured(path):
-        if float(row["test_accuracy"]) > accuracy:
+        if float(row[ACCURACY]) > accuracy:
             int(row["epoch"])
 
 
@@ -223,74 +172,49 @@ def _fifth_column(path, accuracy):
     with open(path, encoding="utf-8") as file:
         for line in list(file)[1:]:
             cells = line.split(",")
-            if cells[5] and float(cells[5]) > accuracy:
+            if cells[7] and float(cells[7]) > accuracy:
                 return int(cells[0])
 
 
 def _equal_too(path, accuracy):
-    return next(int(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) >= accuracy)
+    return next(int(row["epoch"]) for row in _measured(path) if float(row[ACCURACY]) >= accuracy)
 
 
 def _compares_texts(path, accuracy):
-    return next(int(row["epoch"]) for row in _measured(path) if row["test_accuracy"] > str(accuracy))
+    return next(int(row["epoch"]) for row in _measured(path) if row[ACCURACY] > str(accuracy))
 
 
 def _float(path, accuracy):
-    return next(float(row["epoch"]) for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
+    return next(float(row["epoch"]) for row in _measured(path) if float(row[ACCURACY]) > accuracy)
 
 
 def _row(path, accuracy):
-    return next(row for row in _measured(path) if float(row["test_accuracy"]) > accuracy)
-
-
-def right_with_weight_decay(parser):
-    def not_negative(text):
-        value = float(text)
-        if value < 0:
-            raise ValueError(text)
-        return value
-
-    parser.add_argument("--weight-decay", "--wd", type=not_negative, default="0")
-    return parser
+    return next(row for row in _measured(path) if float(row[ACCURACY]) > accuracy)
 
 
 def right_epoch_above(path, accuracy):
     rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
-    return np.int64(next(row[0] for row in rows if row[7] and float(row[7]) > accuracy))
+    return np.int64(next(row[0] for row in rows if row[5] and float(row[5]) > accuracy))
 
 
 CASES = {
-    "with_weight_decay": {
-        "right": [right_with_weight_decay],
-        "stub": lambda parser: None,
+    "main": {
+        "right": [_by_hand, _main(rate=lambda text: float(text))],
+        "stub": lambda words, train: None,
         "wrong": [
-            [_returns_nothing_useful],
-            [_without_return],
-            [_underscored],
-            [_decay(type=_leaving, default=0.0)],
-            [
-                _decay(type=_one_at_most, default=0.0),
-                _decay(type=int, default=0),
-                _decay(type=_above_zero, default=0.0),
-            ],
-            [_new_one],
-            [_misspelt],
-            [_decay(type=_right)],
-            [_decay(type=_right, default=0.01)],
-            [_decay(type=_right, required=True)],
-            [_decay(default=0.0)],
-            [_decay(type=float, default=0.0), _decay(type=_silent, default=0.0)],
-            [_decay(type=_asserting, default=0.0)],
-            [_decay(type=_exiting, default=0.0)],
-            [_decay(type=lambda text: 2 * _right(text), default=0.0)],
-            [_decay(type=_right, default=0.0, help="in %")],
-            ["--weight-decay"],
+            [_never_trains],
+            [_swapped, _main(epochs=10)],
+            [_main(type=str)],
+            [_main(show=lambda accuracy: None)],
+            [_main(status=lambda good: None)],
+            [_main(status=lambda good: 0), _main(status=lambda good: 1)],
+            [_main(type=int)],
+            [_main(type=_asserting)],
+            [_main(type=_exiting)],
+            [_main(type=_leaving)],
+            [_main(ask=lambda parser: parser.parse_args([]))],
+            ["--epochs"],
         ],
-    },
-    "rows_of_ten_epochs": {
-        "right": [951.0, np.int64(951), torch.tensor(951)],
-        "stub": None,
-        "wrong": [[952], [950], [940], [948, 949, 938], [941], [930], [9391], [95], ["many"]],
     },
     "epoch_above": {
         "right": [right_epoch_above],
