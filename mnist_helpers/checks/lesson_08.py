@@ -37,44 +37,53 @@ def layer_cost(answer):
     return compare(work, weights * 100, of_work, otherwise)
 
 
-@check(right="With three seeds each the least that it can say is 10 %, so a close race needs more of them.")
+@check(right="Five pairs can say 6 % at the least, so a close race needs more of them.")
 def chance_of(function):
-    """``function(first, second)`` is the share of deals at least as far apart as the two lists."""
+    """``function(first, second)`` is the share of swaps within pairs that are at least as far apart."""
     cases = [
-        ([1, 2, 3], [4, 5, 6], 2 / 20, "all of the first are below all of the second"),
-        ([4, 5, 6], [1, 2, 3], 2 / 20, "all of the first are above all of the second"),
-        ([4700, 4700, 4700], [4700, 4700, 4700], 1.0, "all six numbers are equal, so every deal is as far"),
-        ([4700, 4710, 4740], [4720, 4730, 4750], 8 / 20, "the two lists overlap"),
-        ([1, 2, 3, 4], [5, 6, 7, 8], 2 / 70, "there are four numbers in each list"),
-        ([4700, 4700, 4690], [4710, 4700, 4720], 6 / 20, "some cards bear the same number"),
-        ([4549, 4549, 4442], [4588, 4594, 4579], 2 / 20, "some cards bear the same number"),
+        ([1, 2, 3], [4, 5, 6], "each of the first is below its partner"),
+        ([4, 5, 6], [1, 2, 3], "each of the first is above its partner"),
+        ([4700, 4700, 4700], [4700, 4700, 4700], "all differences are 0, so every way is as far apart"),
+        ([4700, 4710, 4740], [4720, 4705, 4750], "the differences have unlike signs"),
+        ([1, 2, 3, 4], [5, 6, 7, 8], "there are four pairs"),
+        ([4541, 4678, 4600, 4610, 4590], [4665, 4752, 4590, 4640, 4650], "there are five pairs"),
     ]
-    for first, second, expected, when in cases:
+    for first, second, when in cases:
         answer = call(function, first, second)
         share = number(answer)
         if share is None:
             return wrong_kind(answer, "a share from 0 to 1")
-        if not near(share, expected):
-            hint = _chance_hint(share, expected, first, second, when)
-            return f"for {first} and {second} it returns {share:g}{hint}"
+        if not near(share, _share_of_swaps(first, second)):
+            return f"for {first} and {second} it returns {share:g}{_chance_hint(share, first, second, when)}"
     return None
 
 
-def _chance_hint(share, expected, first, second, when) -> str:
+def _share_of_swaps(first, second) -> float:
+    sums = _sums_of_swaps(first, second)
+    return sum(abs(total) >= abs(sums[0]) for total in sums) / len(sums)
+
+
+def _sums_of_swaps(first, second) -> list:
+    """Differences of the sums, of all 2ⁿ ways to swap within pairs; the first one swaps nothing."""
+    differences = [one - other for one, other in zip(first, second, strict=True)]
+    signs = itertools.product([1, -1], repeat=len(differences))
+    return [sum(sign * each for sign, each in zip(way, differences, strict=True)) for way in signs]
+
+
+def _chance_hint(share, first, second, when) -> str:
     if share > 1:
-        return "; a share lies between 0 and 1: so many deals, of how many in all?"
-    if len(first) == 4:
-        return "; there are four numbers in each list, and a hand should be as long as a list."
-    cards, seen = [*first, *second], sum(first) - sum(second)
-    if 1 < len(set(cards)) < len(cards):
-        return f"; {when}, so the second hand is best known by its sum: that of all less the first."
-    gaps = [2 * sum(hand) - sum(cards) for hand in itertools.combinations(cards, len(first))]
-    one_way = [sum(gap >= seen for gap in gaps) / len(gaps), sum(gap <= seen for gap in gaps) / len(gaps)]
-    if any(near(share, way) for way in one_way):
-        return "; the direction does not matter, so take the size of each difference."
+        return "; a share lies between 0 and 1: so many ways, of how many in all?"
+    cards, seen = [*first, *second], abs(sum(first) - sum(second))
+    gaps = [abs(2 * sum(hand) - sum(cards)) for hand in itertools.combinations(cards, len(first))]
+    expected, sums = _share_of_swaps(first, second), _sums_of_swaps(first, second)
+    if near(share, sum(gap >= seen for gap in gaps) / len(gaps)):
+        return "; that deals all numbers out anew. Here a number only ever changes places with its partner."
+    one_way = [sum(total >= sums[0] for total in sums), sum(total <= sums[0] for total in sums)]
+    if any(near(share, ways / len(sums)) for ways in one_way):
+        return "; the direction does not matter, so take the size of each sum."
     if share < expected:
-        return f", which is too little ({when}); do deals that are exactly as far apart count?"
-    return f", which is too much ({when}); which deals are at least as far apart as the two lists?"
+        return f", which is too little ({when}); do ways that are exactly as far apart count?"
+    return f", which is too much ({when}); which ways are at least as far apart as the two lists?"
 
 
 @check(right="The budget decides what may be compared at all; accuracy decides among those.")
