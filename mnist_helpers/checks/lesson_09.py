@@ -1,5 +1,6 @@
 """The checks of lesson 9, tracking experiments."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def config_of(function):
             if (found if isinstance(value, str) else number(found)) != value:
                 trained = f"a {class_name} trained by {optimizer.__name__}"
                 return f'"{name}" is {str(found)[:60]!r} for {trained}; {hint}.'
+        for name, value in config.items():
+            try:
+                json.dumps(value)
+            except TypeError:
+                kind = type(value).__name__
+                return f'"{name}" is a {kind}, which a file cannot hold as it is; make it a plain number.'
     return None
 
 

@@ -1,13 +1,14 @@
 """Lesson 9: what must stand in its kernel at the end, and answers to its exercises."""
 
 import csv
-import math
+import re
 
 import numpy as np
 import torch
 
 PROBE = """
-import json
+import contextlib
+import tempfile
 import yaml
 
 def media(place):
@@ -18,98 +19,138 @@ def configuration(place):
     read = yaml.safe_load((place / "files/config.yaml").read_text("utf-8"))
     return {name: entry["value"] for name, entry in read.items()}
 
-places = {configuration(place)["lr"]: place for place in swanlog.iterdir() if place.is_dir()}
-preview_line = next(line for line in media(folder) if "more" in line and line["data"][0].endswith(".png"))
-texts = [line["data"][0] for line in media(folder) if not line["data"][0].endswith(".png")]
+def states_of_a_repository():
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        states = [git_state()]
+        git = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+        Path("train.py").write_text("lr = 0.1")
+        for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+            subprocess.run([*git, *words], check=True, capture_output=True)
+        states.append(git_state())
+        Path("train.py").write_text("lr = 0.2")
+        return [*states, git_state()]
+
+with capture_output() as found:
+    search(runs / "talkative")
+with capture_output() as found_discreet:
+    search(runs / "discreet")
 values = {
     "steps": len(loaders.train),
-    "images": [len(loaders.train.dataset), len(loaders.validation.dataset), loaders.train.batch_size],
-    "history": [len(history.train_losses), history.test_seen, history.test_accuracies],
-    "csv": {str(lr): path.read_text().splitlines() for lr, path in paths.items()},
-    "csv_configs": {
-        str(lr): json.loads((path.parent / "config.json").read_text()) for lr, path in paths.items()
+    "images": [len(loaders.train.dataset), [len(labels) for _, labels in loaders.validation]],
+    "csv": {folder.name: (folder / "metrics.csv").read_text() for folder in accuracy},
+    "configs": {folder.name: json.loads((folder / "config.json").read_text()) for folder in accuracy},
+    "accuracy": {folder.name: value for folder, value in accuracy.items()},
+    "ranked": [folder.name for folder in ranked],
+    "best": best.name,
+    "apart": apart,
+    "seed_2": {
+        place.name: [
+            last(place / "metrics.csv")["validation/accuracy"],
+            json.loads((place / "config.json").read_text()),
+        ]
+        for place in runs.glob("seed 2*")
     },
-    "runs": {str(lr): read_numbers(place) for lr, place in places.items()},
-    "configs": {str(lr): configuration(place) for lr, place in places.items()},
-    "captions": [more["caption"] for more in preview_line["more"]],
-    "labels": labels[:16].tolist(),
-    "pictures": len(list((folder / "media/image").glob("*.png"))),
-    "answers": logits.argmax(dim=1).unique().tolist(),
-    "step_of_preview": preview_line["index"],
-    "architecture": texts,
+    "swanlab": {folder.name: read_numbers(place) for folder, place in places.items()},
+    "swanlab_configs": {folder.name: configuration(place) for folder, place in places.items()},
+    "captions": [[more["caption"] for more in media(place)[0]["more"]] for place in places.values()],
+    "labels": labels[:8].tolist(),
+    "pictures": [len(list(place.glob("media/image/*.png"))) for place in places.values()],
+    "tensorboard": [path.stat().st_size for path in (runs / "tensorboard").rglob("events*")],
+    "states": states_of_a_repository(),
+    "found": found.stdout,
+    "found_discreet": found_discreet.stdout,
+    "looked_up": run_script("once-more"),
     "noted": sorted(metadata),
-    "checkpoint": mnist_helpers.checkpoints.read_checkpoint(latest)["sampler"]["epoch"],
-    "last": {str(lr): value for lr, value in last.items()},
-    "looked_up": sorted(set(looked_up)),
     "open_run": swanlab.has_run(),
-    "written": written,
     "top": sorted(path.name for path in runs.iterdir()),
     "beside": sorted(path.name for path in Path(".").iterdir()),
-    "labels_of_axes": [axis.get_ylabel() for axis in (left, right)] + [figure.get_supxlabel()],
+    "axes": [axis.get_ylabel() for axis in (left, right)] + [figure.get_supxlabel()],
+    "markers": [line.get_marker() for line in left.get_lines()],
 }
 """
 
 
 def verify(values):
     assert values["steps"] == 43
-    assert values["images"] == [11_000, 5_000, 256]
-    count, seen, accuracies = values["history"]
-    assert count == 4 * 43
-    assert seen == [11_000 * epoch for epoch in range(5)]
-    assert 0.05 < accuracies[0] < 0.2
-    assert 0.86 < accuracies[-1] < 0.95
+    assert values["images"] == [11_000, 5 * [1_000]]
 
-    runs = values["runs"]
-    assert set(runs) == set(values["csv"]) == {"0.0001", "0.001", "0.1"}
+    rates = ["0.0001", "0.001", "0.01", "0.1"]
+    assert list(values["csv"]) == [f"lr {rate}" for rate in rates]
     evaluated = ("validation/loss", "validation/accuracy")
-    expected = {(43 * epoch + step, "train/loss") for epoch in range(4) for step in (0, 20, 40)}
-    expected |= {(step, name) for step in (0, 86, 172) for name in evaluated}
-    last = {}
-    for lr, (header, *lines) in values["csv"].items():
+    expected = {(step, "train/loss") for step in range(0, 129, 10)}
+    expected |= {(step, name) for step in (0, 43, 86, 129) for name in evaluated}
+    for run, text in values["csv"].items():
+        header, *lines = text.splitlines()
         assert header == "step,name,value"
         rows = [(int(step), name, float(value)) for step, name, value in (line.split(",") for line in lines)]
         assert {(step, name) for step, name, _ in rows} == expected
-        assert len(rows) == len(expected) == 18
-        last[lr] = max(row for row in rows if row[1] == "validation/accuracy")[2]
-        ours = sorted((step, value) for step, _, value in rows)
-        for (step, value), (its_step, its_value) in zip(ours, runs[lr], strict=True):
-            assert step == its_step
-            assert math.isclose(value, its_value, abs_tol=0.1), "the two trackers differ"
+        assert len(rows) == len(expected) == 21
+        last = max(row for row in rows if row[1] == "validation/accuracy")[2]
+        assert values["accuracy"][run] == last
+        assert values["swanlab"][run] == sorted([step, value] for step, _, value in rows)
+        config = values["configs"][run]
+        assert config["lr"] == float(run.removeprefix("lr "))
+        assert [config[name] for name in ("network", "optimizer")] == ["ConvNet", "Adam"]
+        assert [config[name] for name in ("parameters", "batch_size", "seed")] == [1_007_590, 256, 1]
+        assert [config[name] for name in ("train_images", "validation_images", "epochs")] == [
+            11_000,
+            5_000,
+            3,
+        ]
+        assert values["swanlab_configs"][run] == config
 
-    assert values["last"] == last
-    assert 0.86 < values["last"]["0.0001"] < 0.95
-    assert 0.94 < values["last"]["0.001"] < 0.99
-    assert values["last"]["0.1"] < 0.5
+    accuracy = values["accuracy"]
+    assert 0.85 < accuracy["lr 0.0001"] < 0.94
+    assert 0.94 < accuracy["lr 0.001"] < 0.99
+    assert 0.93 < accuracy["lr 0.01"] < 0.99
+    assert accuracy["lr 0.1"] < 0.5
+    assert values["ranked"] == sorted(accuracy, key=accuracy.get, reverse=True)
+    assert values["best"] == values["ranked"][0]
+    first = {
+        run: next(
+            float(line.split(",")[2]) for line in text.splitlines() if line.startswith("43,validation/a")
+        )
+        for run, text in values["csv"].items()
+    }
+    assert first["lr 0.01"] - first["lr 0.001"] > 0.01, "0.01 does not start best"
+    assert accuracy["lr 0.01"] - accuracy["lr 0.001"] < 0.01, "its lead does not melt"
 
-    for lr, config in values["configs"].items():
-        assert config == values["csv_configs"][lr]
-        assert config["lr"] == float(lr)
-        assert config["network"] == "ConvNet"
-        assert (config["parameters"], config["batch_size"], config["seed"]) == (1_007_590, 256, 1)
-    assert values["captions"] == [f"label {label}" for label in values["labels"]]
-    assert values["pictures"] == 16
-    assert len(values["answers"]) == 1, "with lr 0.1 the network still tells images apart"
-    assert values["step_of_preview"] == 0
-    assert "Conv2d(1, 10" in values["architecture"][0]
+    assert values["apart"] < 0.1, "the run from the record is another one"
+    assert set(values["seed_2"]) == {f"seed 2, {run}" for run in values["ranked"][:2]}
+    for run, (reached, config) in values["seed_2"].items():
+        assert 0.93 < reached < 0.99
+        assert config == values["configs"][run.removeprefix("seed 2, ")] | {"seed": 2}
+
+    assert values["captions"] == 4 * [[f"label {label}" for label in values["labels"]]]
+    assert values["pictures"] == [8] * 4
+    assert len(values["tensorboard"]) == 4
+    assert min(values["tensorboard"]) > 500
+    nowhere, clean, changed = values["states"]
+    assert nowhere == "no repository"
+    assert re.fullmatch("[0-9a-f]{40}", clean)
+    assert changed == f"{clean}+"
+
+    found = dict(re.findall(r"^(\S+) *(.*)$", values["found"], re.MULTILINE))
+    holds = {name: words for name, words in found.items() if words}
+    (console,) = (name for name in holds if name.startswith("console/"))
+    (whole,) = (name for name in holds if name.endswith(".swanlab"))
+    assert holds == {console: "tulip", whole: "tulip", "files/swanlab-metadata.json": "rose"}
+    assert len(found) > 6
+    assert not re.search("tulip|rose|lily|console", values["found_discreet"])
+    assert len(values["found_discreet"].splitlines()) >= 6
+    assert values["looked_up"] == "names looked up: ['localhost']", "somebody else was looked up"
     assert set(values["noted"]) >= {"hardware", "runtime", "git"}
-    assert values["checkpoint"] == 5
 
-    assert values["looked_up"] == ["localhost"], "somebody else was looked up"
     assert values["open_run"] is False
-    assert len(values["written"]) == 1
-    assert values["written"][0] > 500
-    assert values["top"] == [
-        "checkpoint",
-        "demo",
-        "lr 0.0001",
-        "lr 0.001",
-        "lr 0.1",
-        "swanlog",
-        "tensorboard",
-    ]
-    assert "swanlog" not in values["beside"]
-    assert ".swanlab" not in values["beside"]
-    assert all(values["labels_of_axes"])
+    assert set(values["top"]) == {
+        *values["csv"],
+        *values["seed_2"],
+        *("again", "swanlog", "tensorboard", "script.py", "talkative", "discreet", "once-more"),
+    }
+    assert not {"swanlog", ".swanlab", "talkative"} & set(values["beside"])
+    assert all(values["axes"])
+    assert len(set(values["markers"])) == 4
+    assert "None" not in values["markers"]
 
 
 def _config(network, optimizer, loader):
@@ -137,6 +178,15 @@ def _objects(network, optimizer, loader):
 
 def _tensors(network, optimizer, loader):
     return _config(network, optimizer, loader) | {"parameters": len(list(network.parameters()))}
+
+
+def _in_a_tensor(network, optimizer, loader):
+    config = _config(network, optimizer, loader)
+    return config | {"parameters": torch.tensor(config["parameters"])}
+
+
+def _class(network, optimizer, loader):
+    return _config(network, optimizer, loader) | {"network": type(network)}
 
 
 def _batches(network, optimizer, loader):
@@ -235,7 +285,7 @@ def _positional_name(*logs):
 def right_config_of(network, optimizer, loader):
     return {
         "network": network.__class__.__name__,
-        "parameters": torch.tensor(sum(len(tensor.flatten()) for tensor in network.parameters())),
+        "parameters": float(sum(len(tensor.flatten()) for tensor in network.parameters())),
         "optimizer": optimizer.__class__.__name__,
         "lr": np.float64(optimizer.param_groups[-1]["lr"]),
         "batch_size": loader.batch_sampler.batch_size,
@@ -262,6 +312,8 @@ CASES = {
         "stub": lambda network, optimizer, loader: None,
         "wrong": [
             [_typed],
+            [_class],
+            [_in_a_tensor],
             [_default_lr],
             [_objects],
             [_tensors],

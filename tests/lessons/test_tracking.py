@@ -1,4 +1,4 @@
-"""What lesson 9 says about its tracker and its split, tried without a terminal and without a network."""
+"""What lesson 9 says about SwanLab, tried without a terminal and without a network."""
 
 import contextlib
 import http.client
@@ -11,9 +11,6 @@ import sys
 import time
 
 import pytest
-import torch
-
-from mnist_helpers import make_loaders
 
 # As in the lesson: a run in local mode, with every attempt to reach another machine noted.
 LOCAL_RUN = """
@@ -142,11 +139,3 @@ def test_the_default_mode_fails_without_a_terminal(tmp_path, data_dir):
     finished = run_python("import swanlab; swanlab.init(project='test')", tmp_path, data_dir)
     assert finished.returncode != 0
     assert "no TTY" in finished.stderr
-
-
-def test_the_short_split_is_part_of_the_whole_one(data_dir):
-    """The lesson's 11,000 training images are among the 55,000, and so not among the 5,000."""
-    whole = make_loaders(256, validation_size=5_000, data_dir=data_dir)
-    few = make_loaders(256, validation_size=49_000, data_dir=data_dir)
-    assert torch.equal(few.train.dataset.images, whole.train.dataset.images[:11_000])
-    assert torch.equal(few.validation.dataset.images[-5_000:], whole.validation.dataset.images)
