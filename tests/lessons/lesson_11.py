@@ -9,7 +9,6 @@ rows = list(csv.DictReader(open(run / "metrics.csv", encoding="utf-8", newline="
 config = json.loads((run / "config.json").read_text(encoding="utf-8"))
 values = {
     "hello": sorted(lines),
-    "ring": [[len(tensor) for tensor in after], sent, right],
     "gradients": [len(whole), difference],
     "unequal": [(answer - whole).abs().max().item() for answer in (plain_mean, weighted)],
     "by hand": largest_difference(by_hand, results["no layer"]),
@@ -18,7 +17,7 @@ values = {
     "accuracies": accuracies,
     "running": results["batch norm"]["2.running_mean"].abs().max().item(),
     "padded": [len(sampler) for sampler in samplers],
-    "shares": [counts.total() if isinstance(counts, Counter) else sum(counts), hits, accuracy_of_all],
+    "shares": [counts.total(), twice],
     "processes": [part["processes"] for part in (config["started"], *config["resumed"])],
     "notes": [int(row["step"]) for row in rows if row["train_loss"]],
     "evaluations": [int(row["epoch"]) for row in rows if row["validation_loss"]],
@@ -32,8 +31,6 @@ values = {
     "model": [fixed, per_image],
     "trained": [len(batches), *losses],
     "best": [best[1], best[1000]],
-    "labels": [[axis.get_xlabel(), axis.get_ylabel()] for axis in axes],
-    "lines": [[line.get_label() for line in axis.lines] for axis in axes],
     "threads": torch.get_num_threads() == threads,
 }
 """
@@ -41,7 +38,6 @@ values = {
 
 def verify(values):
     assert values["hello"] == [f"process {rank} of 2: {10 + rank} before, 21 after" for rank in (0, 1)]
-    assert values["ring"] == [[21_840] * 8, 2 * 7 * 21_840 // 8, True]
     count, difference = values["gradients"]
     assert count == 784 * 100 + 100 + 100 * 10 + 10
     assert difference < 1e-12
@@ -50,16 +46,14 @@ def verify(values):
 
     assert values["by hand"] < 1e-12 < 1e-3 < values["not averaged"]
     differences, accuracies = values["differences"], values["accuracies"]
-    assert list(differences) == list(accuracies) == ["no layer", "layer norm", "dropout", "batch norm"]
-    assert max(differences["no layer"], differences["layer norm"]) < 1e-12
+    assert list(differences) == list(accuracies) == ["no layer", "dropout", "batch norm"]
+    assert differences["no layer"] < 1e-12
     assert min(differences["dropout"], differences["batch norm"]) > 1e-4
     assert all(0.75 < accuracy < 0.95 for pair in accuracies.values() for accuracy in pair)
     assert values["running"] > 0
 
     assert values["padded"] == [3334] * 3
-    images, hits, accuracy = values["shares"]
-    assert images == 10_000
-    assert abs(hits - 10_000 * accuracy) <= 2
+    assert values["shares"] == [10_000, []]
 
     assert values["processes"] == [2, 2]
     # Those of two epochs, the second trained by the notebook, and of the third before the fiftieth step.
@@ -85,8 +79,6 @@ def verify(values):
     net, thousand = values["best"]
     assert 1 < net < 1024
     assert thousand >= net
-    assert values["labels"] == [["processes", "images a second"]] * 2
-    assert values["lines"] == [["ideal", "model"]] * 2
     assert values["threads"]
 
 
