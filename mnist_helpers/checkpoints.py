@@ -12,23 +12,20 @@ The file is a dict of plain values and tensors::
 running/resuming.py adds ``scheduler`` and ``data``. Any PyTorch program can read the file.
 """
 
-import glob
 import os
 import pickle
-import time
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from .arguments import check_optimizer
-from .errors import CheckpointError, first_cause, first_line
+from .errors import CheckpointError, first_line
 from .trusting.crafted_files import DamagedFile, check_file
-from .trusting.matching import check_keys, check_optimizer_state, check_place, check_weights, require_finite
+from .trusting.matching import check_keys, check_optimizer_state, check_place, check_weights
+from .trusting.writing import write_state
 
 FORMAT = 4
-LEFT_BEHIND = 3600  # seconds after which a temporary file is abandoned; saving takes far less than one
 
 
 def save_checkpoint(path, network, optimizer, loaders, history):
@@ -62,43 +59,6 @@ def restore_random_state(state: dict) -> None:
     torch.set_rng_state(state["cpu"])
     for index, gpu in enumerate(state["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(gpu, index)
-
-
-def write_state(path, state):
-    """Write ``state`` under a temporary name and move it into place. Lesson 6.
-
-    A process killed in the middle of ``torch.save`` leaves an unreadable file; here it leaves one with a
-    temporary name, which a later save removes. Raises CheckpointError when the file cannot be written, or
-    when a number in it is not finite.
-    """
-    path = Path(path)
-    require_finite(path, state)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path)
-        with open(temporary, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before the name points to it
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        reason = first_cause(error)  # torch's error counts bytes; the system's, behind it, says why
-        raise CheckpointError(
-            f"{path}: not saved ({reason}); what stood there is unchanged; "
-            "make room or choose another path, and save again"
-        ) from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
-
-
-def remove_leftovers(path) -> None:
-    """Remove what processes killed while saving to ``path`` left behind; a newer file may be in use."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
-        with suppress(OSError):  # another process may get there first, and another user's file stays
-            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                left.unlink()
 
 
 def load_checkpoint(path, network, optimizer=None, loaders=None):

@@ -108,9 +108,8 @@ class FastNet(nn.Module):
     """Three convolutions with batch norm, one linear layer: 29,434 parameters. Written out in lesson 10.
 
     Made to be trained to 99 % in about a second (``mnist_helpers.recipes.FAST`` says how). The first layer
-    moves on by two pixels, so that nothing is computed that a pooling would throw away, and there is no
-    dropout, because each image is seen at most once. ``norm=nn.Identity`` leaves batch norm out, to see what
-    it does.
+    moves on by two pixels, so that nothing is computed that a pooling would throw away. There is no dropout,
+    because each image is seen at most once. ``norm=nn.Identity`` leaves batch norm out.
 
     ``forward`` takes float32 ``(B, 1, 28, 28)``, normalised, and returns float32 logits ``(B, 10)``.
     """

@@ -71,10 +71,7 @@ def make_optimizers(recipe, network):
 
 
 def one_cycle(lr, steps):
-    """Return a learning rate for each step: straight up to ``lr``, then straight down. Lesson 10.
-
-    The top is reached after a quarter of the steps (Smith and Topin, "Super-convergence", 2017).
-    """
+    """Return a rate for each step: up for a quarter of them, then down (Smith and Topin, 2017). Lesson 10."""
     top = max(steps // 4, 1)
     return [lr * min((step + 1) / top, (steps - step) / (steps - top + 1)) for step in range(steps)]
 
@@ -86,10 +83,9 @@ def freeze_first_layer(network):
 
 
 def orthogonal(update):
-    """Return ``update``, (maps out, maps in, rows, columns), as the nearly orthogonal matrix next to it.
+    """Return ``update``, (maps out, maps in, rows, columns), with all singular values near 1. Lesson 10.
 
-    All its singular values come near 1. Three steps of the Newton-Schulz iteration with the coefficients of
-    K. Jordan and others, "Muon: An optimizer for hidden layers in neural networks", 2024.
+    Three Newton-Schulz steps, after K. Jordan and others, "Muon: An optimizer for hidden layers", 2024.
     """
     matrix = update.flatten(start_dim=1)  # (maps out, maps in × rows × columns)
     matrix = matrix / (matrix.norm() + 1e-7)  # no singular value is above 1 now
@@ -115,8 +111,7 @@ class Muon(torch.optim.Optimizer):
                 kernel.sub_(lr * orthogonal(kernel.grad + momentum * velocity))
 
 
-# One change at a time, from lesson 3's training to 99 %; lesson 10 measures each, and so does
-# benchmarks/time_to_accuracy.py.
+# One change at a time, from lesson 3's training to 99 %, measured by benchmarks/time_to_accuracy.py.
 _memory = Recipe()
 _cycle = replace(_memory, images_seen=60_000, lr=0.1, momentum=0.8, nesterov=True, one_cycle=True)
 _network = replace(_cycle, network=FastNet)

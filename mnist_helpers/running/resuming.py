@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 
 from ..arguments import check_optimizer, require_int
-from ..checkpoints import load_checkpoint, read_checkpoint, run_state, write_state
+from ..checkpoints import load_checkpoint, read_checkpoint, run_state
 from ..errors import CheckpointError, TrainingError
 from ..training import History, fit
 from ..trusting.matching import check_schedule
+from ..trusting.writing import write_state
 from .processes import (
     gather_random_states,
     is_distributed,
