@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import sys
 
 import numpy as np
 
@@ -23,7 +22,7 @@ values = {
     "resumed": [line for line in lines_of(stopped / "stdout.log") if line.startswith("resumed")],
     "equal": equal,
     "differing": differing,
-    "done": len(history.train_losses),
+    "done": batches_done,
 }
 """
 
@@ -78,6 +77,16 @@ def _main(
     return main
 
 
+def _needs_another_cell(words, train):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=_positive, default=3)
+    parser.add_argument("--lr", type=float, default=0.01)
+    options = parser.parse_args(words)
+    accuracy = train(options.epochs, options.lr)
+    print(accuracy)
+    return 0 if accuracy > 0.5 else 1
+
+
 def _never_trains(words, train):
     return 0
 
@@ -105,6 +114,8 @@ def _leaving(text):
 
 def _by_hand(words, train):
     """Right, without argparse."""
+    import sys
+
     values = {"--epochs": "3", "--lr": "0.01"} | dict(zip(words[::2], words[1::2], strict=True))
     if len(values) > 2 or not values["--epochs"].isdigit() or int(values["--epochs"]) < 1:
         print("usage: --epochs N --lr R", file=sys.stderr)
@@ -203,6 +214,7 @@ CASES = {
         "stub": lambda words, train: None,
         "wrong": [
             [_never_trains],
+            [_needs_another_cell],
             [_swapped, _main(epochs=10)],
             [_main(type=str)],
             [_main(show=lambda accuracy: None)],
