@@ -5,6 +5,7 @@ import torch
 
 PROBE = """
 import json
+import csv
 rows = list(csv.DictReader(open(run / "metrics.csv", encoding="utf-8", newline="")))
 config = json.loads((run / "config.json").read_text(encoding="utf-8"))
 values = {
