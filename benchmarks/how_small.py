@@ -12,7 +12,6 @@ three epochs in one cycle.
 import argparse
 import json
 import os
-import statistics
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -21,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from time_to_accuracy import accuracy, circumstances, split
+from time_to_accuracy import SPREAD, accuracy, circumstances, split, spread
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -90,12 +89,7 @@ def run(seed: int, data_dir: Path, channels: int, epochs: int, validation: bool)
 def entry(network, correct) -> dict:
     """Print what a network's seeds reached, in per cent, and return it."""
     parameters = sum(weights.numel() for weights in network.parameters())
-    deviation = statistics.stdev(correct) if len(correct) > 1 else 0.0
-    print(
-        f"{type(network).__name__:13} {parameters:9,} parameters, {len(correct)} seeds: "
-        f"{statistics.mean(correct):.3f} ± {deviation:.3f} % "
-        f"(error of the mean {deviation / len(correct) ** 0.5:.3f}, lowest {min(correct):.2f})"
-    )
+    print(f"{type(network).__name__:13} {parameters:10,} {len(correct):4}  {spread(correct)}")
     return {"name": type(network).__name__, "parameters": parameters, "accuracy": list(correct)}
 
 
@@ -129,6 +123,7 @@ def main(arguments=None) -> int:
         runs = pool.map(partial(run, data_dir=data_dir, **settings), range(options.seeds))
         runs = list(tqdm(runs, "SmallNet", options.seeds, leave=False, file=sys.stderr))
     correct, seconds = zip(*runs, strict=True)
+    print(f"{'':13} {'parameters':>10} {'runs':>4}  accuracy: {SPREAD}")
     entries = [entry(SmallNet(options.channels), correct), *others(data_dir, options.validation)]
     if options.json:
         found = {**settings, "seconds": seconds, "entries": entries, "machine": circumstances()}

@@ -88,6 +88,7 @@ def gflop(recipe, arrays: Arrays) -> float:
     return recipe.images_seen * (share * whole + (1 - share) * frozen) / 1e9
 
 
+SPREAD = "mean ± sd (error of the mean, lowest)"
 QUICK = ["train_mnist_fast", "Muon", "bfloat16"]
 EMULATED = 5  # GFLOP/s; with instructions, one thread of any CPU of the last ten years does many times that
 
@@ -174,20 +175,24 @@ def circumstances() -> dict:
     }
 
 
+def spread(correct: list[float]) -> str:
+    """Return mean and standard deviation of accuracies, the standard error of the mean, and the lowest."""
+    deviation = statistics.stdev(correct) if len(correct) > 1 else 0.0
+    error = deviation / len(correct) ** 0.5
+    return f"{statistics.mean(correct):.3f} ± {deviation:.3f} ({error:.3f}, {min(correct):.2f})"
+
+
 def print_rows(rows: list[dict]) -> None:
     """Print the table: times, ratio to the first row, accuracies with the standard error of their mean."""
-    times, correct = "seconds: median (range)", "accuracy: mean ± sd (error of the mean, lowest)"
-    print(f"{'':18} {'runs':>4} {times:>26} {'times faster':>12}  {correct}")
+    times = "seconds: median (range)"
+    print(f"{'':18} {'runs':>4} {times:>26} {'times faster':>12}  accuracy: {SPREAD}")
     first = statistics.median(rows[0]["seconds"])
     for row in rows:
-        seconds, correct = row["seconds"], row["accuracy"]
+        seconds = row["seconds"]
         middle = statistics.median(seconds)
-        spread = f"{middle:.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
-        deviation = statistics.stdev(correct) if len(correct) > 1 else 0.0
-        error = deviation / len(correct) ** 0.5
+        times = f"{middle:.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
         print(
-            f"{row['name']:18} {len(seconds):4} {spread:>26} {first / middle:12.1f}  "
-            f"{statistics.mean(correct):.3f} ± {deviation:.3f} ({error:.3f}, {min(correct):.2f})"
+            f"{row['name']:18} {len(seconds):4} {times:>26} {first / middle:12.1f}  {spread(row['accuracy'])}"
         )
 
 

@@ -6,6 +6,8 @@ import csv
 import numpy as np
 
 PROBE = """
+import os
+
 files = {path.name: path.stat().st_size for path in first.glob("[a-z]*")}
 values = {
     "script": [refused, trained, (folder / "weights.pt").exists()],
@@ -22,7 +24,7 @@ values = {
     "resumed": [line for line in lines_of(stopped / "stdout.log") if line.startswith("resumed")],
     "equal": equal,
     "differing": differing,
-    "done": batches_done,
+    "done": len(history.train_losses),
 }
 """
 
@@ -78,13 +80,7 @@ def _main(
 
 
 def _needs_another_cell(words, train):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=_positive, default=3)
-    parser.add_argument("--lr", type=float, default=0.01)
-    options = parser.parse_args(words)
-    accuracy = train(options.epochs, options.lr)
-    print(accuracy)
-    return 0 if accuracy > 0.5 else 1
+    return _main()(words, train)
 
 
 def _never_trains(words, train):

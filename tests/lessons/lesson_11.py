@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 PROBE = """
-import json
 import csv
+import json
 rows = list(csv.DictReader(open(run / "metrics.csv", encoding="utf-8", newline="")))
 config = json.loads((run / "config.json").read_text(encoding="utf-8"))
 values = {
