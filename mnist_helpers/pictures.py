@@ -15,6 +15,7 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 
 from .errors import ReaderError
+from .sheets import SheetError, digit_alone
 
 FIELD = 28  # pixels, the side of an image of MNIST
 BOX = 20  # pixels, the longer side of the digit in it
@@ -32,13 +33,26 @@ class PictureError(ReaderError):
 def read_digit(path: str | Path) -> torch.Tensor:
     """Return the digit in a picture file as MNIST stores one: uint8 (28, 28), from 0, black, to 255, white.
 
-    The picture may have any size and colours. It is read as one digit on a background of another colour,
-    that of most of the picture's border.
+    The picture may have any size and colours. It is read as one digit on a sheet of another colour. Around
+    the sheet there may be a desk, a frame or a toolbar, on it shadows and ruled lines. A digit that reaches
+    the border of the picture is read if the background is even.
 
     Raises PictureError when there is no such file, when it is not a picture or is damaged, when it has more
-    pixels than Pillow allows (about 89 million), and when it is blank or holds nothing but specks.
+    pixels than Pillow allows (about 89 million), when it is blank or holds nothing but specks, and when
+    what is the digit cannot be told: two digits, a hard shadow or lines across it.
     """
-    return _prepare(read_picture(Path(path)), path)
+    try:
+        picture, found = digit_alone(read_picture(Path(path)))
+    except SheetError as error:
+        raise PictureError(f"{path}: {error}") from None
+    if not found and (ink := find_ink(picture)) and is_smeared(np.asarray(ink)):
+        raise PictureError(f"{path}: a shadow, an edge or a line runs into the digit; cut the digit out")
+    return _prepare(picture, path)
+
+
+def is_smeared(ink: np.ndarray) -> bool:
+    """Return whether more of the ink is faint than the edges of strokes are, as in shadows."""
+    return (ink > 0.5 * 255).sum() < 0.6 * (ink > FAINT * 255).sum()
 
 
 def prepare(drawing: torch.Tensor) -> torch.Tensor:
@@ -90,7 +104,10 @@ def eight_bits(picture: Image.Image) -> Image.Image:
     """Return a picture as RGB, or as RGBA if parts are transparent, 8 bits per colour."""
     if picture.mode.startswith("I"):  # 16 bits; Pillow's convert would turn everything above 255 white
         picture.info.pop("transparency", None)
-        picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+        picture = picture.convert("I")
+        # Cameras and scanners keep 10, 12 or 14 bits in 16: white is the largest number of so many bits.
+        white = 2 ** max(int(picture.getextrema()[1]).bit_length(), 8) - 1
+        picture = picture.point(lambda value: value * (255 / white)).convert("L")
     mode = "RGBA" if picture.has_transparency_data else "RGB"
     # convert copies, and a large picture takes hundreds of megabytes
     return picture if picture.mode == mode else picture.convert(mode)

@@ -1,12 +1,15 @@
 """``predict``: read the digits in pictures with a trained network."""
 
+import glob
 import json
+import os
 import sys
-import warnings
 from pathlib import Path
 
 from .common import ArgumentError
 from .stored_network import add_checkpoint, load_network
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")  # of pictures.FORMATS
 
 
 def add_parser(commands) -> None:
@@ -15,20 +18,24 @@ def add_parser(commands) -> None:
         "predict",
         help="read the digits in pictures with a trained network",
         description="Print which digit a trained network sees in each picture, how sure it is, and its "
-        "second choice. A picture is a PNG or JPEG of any size and colours with one digit on an even "
-        "background; it is first brought into MNIST's form: white on black, 20 pixels high or wide, in "
-        "the middle of 28 by 28. The network knows nothing but digits, so a confident answer about a "
-        "picture that is no digit means nothing.",
+        "second choice. A picture is a PNG or JPEG of any size and colours with one digit on a sheet, "
+        "or a folder of them; it is first brought into MNIST's form: white on black, 20 pixels high or "
+        "wide, in the middle of 28 by 28. The network knows nothing but digits, so a confident answer "
+        "about a picture that is no digit means nothing.",
         epilog="Example: python -m mnist_helpers predict runs/first/checkpoint.pt seven.png",
     )
     add_checkpoint(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="a picture of one digit")
-    parser.add_argument("--json", action="store_true", help="print a JSON list, one object per picture")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a JSON list, one object per picture; one that was not read has an error in it",
+    )
     parser.add_argument(
         "--picture",
         metavar="FILE",
         type=Path,
-        help="write a new PNG that shows what the network saw, 28 by 28 pixels each, and its answers",
+        help="write a new PNG that shows each picture beside what the network saw, 28 by 28, and its answers",
     )
     parser.set_defaults(run=run)
 
@@ -39,17 +46,38 @@ def run(options) -> int:
     from ..reading import probabilities
 
     network, *_ = load_network(options.checkpoint, options.network, options.device)
-    files, digits = read_digits(options.images)
+    paths = expand(options.images)
+    digits, problems = read_digits(paths)
+    files = [path for path in paths if path not in problems]
     rows = probabilities(network, digits).tolist()
-    answers = [answer(file, row) for file, row in zip(files, rows, strict=True)]
+    answers = {file: answer(file, row) for file, row in zip(files, rows, strict=True)}
     if options.json:
-        print(json.dumps(answers))
+        wrong = {path: {"file": str(path), "error": said} for path, said in problems.items()}
+        print(json.dumps([(answers | wrong)[path] for path in paths]))
     else:
-        for each in answers:
+        print(*problems.values(), sep="\n", end="\n" if problems else "", file=sys.stderr)
+        for each in answers.values():
             print(f"{each['file']}: {in_words(each)}")
     if options.picture and answers:
-        draw(options.picture, digits, answers)
-    return int(len(files) < len(options.images))
+        draw(options.picture, digits, list(answers.values()))
+    return int(bool(problems))
+
+
+def expand(paths: list[Path]) -> list[Path]:
+    """Return paths with the pictures in a folder in place of it, and what matches a pattern such as *.png.
+
+    Windows leaves patterns to the program. What stands for nothing stays, so that it is named as missing.
+    """
+    found = []
+    for path in paths:
+        if os.path.isdir(path):
+            some = [each for each in path.iterdir() if each.suffix.lower() in ENDINGS]
+        elif glob.has_magic(str(path)) and not os.path.exists(path):
+            some = [Path(each) for each in glob.glob(str(path))]
+        else:
+            some = []
+        found += sorted(some) or [path]
+    return list(dict.fromkeys(found))
 
 
 def check_picture(options) -> None:
@@ -59,22 +87,18 @@ def check_picture(options) -> None:
 
 
 def read_digits(paths: list[Path]):
-    """Return the files that could be read, and their digits, uint8 (N, 28, 28).
-
-    What is wrong with the others goes to stderr, one line each: one of them must not hide the rest.
-    """
+    """Return the digits in pictures, uint8 (N, 28, 28), and what is wrong with the others, by path."""
     import torch
 
     from ..pictures import PictureError, read_digit
 
-    files, digits = [], [torch.empty(0, 28, 28, dtype=torch.uint8)]
+    digits, problems = [torch.empty(0, 28, 28, dtype=torch.uint8)], {}
     for path in paths:
         try:
             digits.append(read_digit(path)[None])
-            files.append(path)
         except PictureError as error:
-            print(error, file=sys.stderr)
-    return files, torch.cat(digits)
+            problems[path] = str(error)
+    return torch.cat(digits), problems
 
 
 def answer(file: Path, row: list[float]) -> dict:
@@ -97,25 +121,45 @@ def in_words(said: dict) -> str:
 
 
 def draw(path: Path, digits, answers: list[dict]) -> None:
-    """Write a PNG with the digits (N, 28, 28) as the network saw them, each under its answer.
+    """Write a PNG with each picture beside its digit, of (N, 28, 28), as the network saw it, and its answer.
 
     Raises ReaderError when the file cannot be written.
     """
     import matplotlib
 
     matplotlib.use("Agg")  # into a file, even on a machine with a screen
-    from ..errors import ReaderError
-    from ..plots import show_digits
+    import matplotlib.pyplot as plt
 
-    titles = []
-    for each in answers:
-        name = Path(each["file"]).name.encode(errors="replace").decode()  # matplotlib refuses odd bytes
-        name = name.replace("$", r"\$")  # and reads a formula between two of them
-        name = name if len(name) <= 22 else f"{name[:10]}…{name[-11:]}"
-        titles.append(f"{name}\n{in_words(each)}".replace(", then", "\nthen"))
-    figure = show_digits(digits, titles, columns=min(len(digits), 6), size=2)
+    from ..errors import ReaderError
+    from ..pictures import read_picture
+
+    across = min(len(answers), 3)
+    down = -(-len(answers) // across)  # rounded up
+    figure, axes = plt.subplots(down, 2 * across, figsize=(4 * across, 2.5 * down), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for left, right, digit, said in zip(axes.flat[::2], axes.flat[1::2], digits, answers, strict=False):
+        picture = read_picture(Path(said["file"]))
+        picture.thumbnail((400, 400))
+        left.imshow(picture)
+        left.set_title(readable(Path(said["file"]).name), fontsize=9)
+        right.imshow(digit.numpy(), cmap="gray", vmin=0, vmax=255)
+        right.set_title(in_words(said).replace(", then", "\nthen"), fontsize=9)
     try:
-        with warnings.catch_warnings(action="ignore"):  # its font lacks some characters, and draws boxes
-            figure.savefig(path, format="png", dpi=100, bbox_inches="tight")  # three lines of title fit
+        figure.savefig(path, format="png", dpi=100, bbox_inches="tight")
     except OSError as error:
         raise ReaderError(f"{path}: the picture cannot be written ({error.strerror or error})") from None
+    finally:
+        plt.close(figure)
+
+
+def readable(name: str) -> str:
+    """Return a file's name, at most 22 characters long, with escapes for what its font lacks."""
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    escapes = (each.encode("ascii", "backslashreplace").decode() for each in name)
+    known = (each.isprintable() and font.get_char_index(ord(each)) for each in name)
+    name = "".join(c if ok else escape for c, ok, escape in zip(name, known, escapes, strict=True))
+    name = name if len(name) <= 22 else f"{name[:10]}…{name[-11:]}"
+    return name.replace("$", r"\$")  # matplotlib reads a formula between two of them

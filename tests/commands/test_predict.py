@@ -101,7 +101,9 @@ def test_drawn_digits_and_files_that_cannot_be_read(command, checkpoint, drawn, 
         specks.putpixel(place, 0)
     specks.save(tmp_path / "specks.png")
     one, seven, zero = drawn.values()
-    wrong = [text, tmp_path / "specks.png", missing, long, tmp_path]
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    wrong = [text, tmp_path / "specks.png", missing, long, folder]
     done = command("predict", checkpoint, *wrong[:2], one, *wrong[2:4], seven, *wrong[4:], zero)
     assert done.returncode == 1
     for line, (digit, path) in zip(done.stdout.splitlines(), drawn.items(), strict=True):
@@ -129,9 +131,9 @@ def test_the_picture_shows_what_the_network_saw(checkpoint, drawn, tmp_path, cap
     with Image.open(shown) as picture:
         assert picture.format == "PNG"
         pixels = np.asarray(picture.convert("L"))
-    assert pixels.shape[1] > 3 * pixels.shape[0] > 600, "six digits side by side"
+    assert pixels.shape[1] > 1.5 * pixels.shape[0] > 600, "two rows of three, each a picture and a digit"
     assert pixels[0].min() == 255, "no title is cut off"
-    assert (pixels < 20).mean() > 0.3, "black fields"
+    assert (pixels < 20).mean() > 0.15, "black fields"
     assert names[0].read_bytes() == before
 
 
@@ -161,8 +163,9 @@ def test_no_picture_at_all(checkpoint, tmp_path, capfd):
     arguments = ["predict", str(checkpoint), str(tmp_path / "a.png"), "--json", "--picture", str(shown)]
     assert main(arguments) == 1
     said = capfd.readouterr()
-    assert json.loads(said.out) == []
-    assert said.err == f"{tmp_path / 'a.png'}: there is no such file\n"
+    missing = str(tmp_path / "a.png")
+    assert json.loads(said.out) == [{"file": missing, "error": f"{missing}: there is no such file"}]
+    assert said.err == ""
     assert not shown.exists()
 
 

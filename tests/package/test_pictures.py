@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from mnist_helpers import load_mnist
 from mnist_helpers.pictures import PictureError, read_digit
+from tests.support.pictures import difference, enlarged
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,6 @@ def read(tmp_path):
         return read_digit(tmp_path / name)
 
     return save_and_read
-
-
-def enlarged(digit, times):
-    return Image.fromarray(digit).resize((28 * times, 28 * times), Image.Resampling.BICUBIC)
 
 
 def coloured(digit, paper, ink, times=6):
@@ -75,13 +72,6 @@ def specks(width, height):
     for place in [(5, 5), (width - 6, height - 6)]:
         sheet.putpixel(place, 0)
     return sheet
-
-
-def difference(read, digit):
-    """The mean difference of two digits, 0 to 255, at the best place: centring moves by whole pixels."""
-    moves = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-    read = read.numpy().astype(float)
-    return min(np.abs(np.roll(read, move, axis=(0, 1)) - digit).mean() for move in moves)
 
 
 def box(digit):
