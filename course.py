@@ -36,7 +36,10 @@ def main(arguments=None):
         return 2
     options, others = read_arguments(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    os.environ["PIP_USER"] = "0"  # "user = true" in pip's configuration cannot work in an environment
     try:
+        if not (ROOT / "requirements.txt").exists():
+            raise CourseError(f"the rest of the course is not in {ROOT}; unpack the whole ZIP first")
         python, prefix = find_environment()
         install(python, prefix, with_tests=options.command == "test")
         status = run(python, "-m", "mnist_helpers", "fetch")
@@ -178,6 +181,10 @@ def open_lessons(python, others):
         ours.update({"allow_root": "--allow-root", "ip": "--ServerApp.ip=127.0.0.1"})
     for other in others:  # JupyterLab refuses an option that is given twice
         ours.pop(other.split("=")[0].split(".")[-1].lstrip("-"), None)
+    for name in [name for name in os.environ if name.upper().endswith("_PROXY")]:
+        if os.environ[name].lower().startswith("socks"):  # JupyterLab would end for want of a package for it
+            print(f"{name} is a SOCKS proxy: JupyterLab is started without it", flush=True)
+            del os.environ[name]
     if "ip" in ours:
         print("You are root: JupyterLab serves only this machine (127.0.0.1) and needs its token", flush=True)
     return run(python, "-m", "jupyterlab", "notebooks", *ours.values(), *others, ends_on_interrupt=True)

