@@ -6,7 +6,7 @@ The file is a dict of plain values and tensors::
     model       network.state_dict()
     optimizer   optimizer.state_dict()
     sampler     the place in the data: seed, number of images, epoch, images of the epoch done so far
-    random      the random state of the CPU and, where there is one, of each CUDA GPU
+    random      the random state of the CPU and, where there is one, of each GPU
     history     the fields of History as a dict
 
 running/resuming.py adds ``scheduler`` and ``data``. Any PyTorch program can read the file.
@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 
 from .arguments import check_optimizer
+from .devices import random_state, restore_random_state
 from .errors import CheckpointError, first_line
 from .trusting.crafted_files import DamagedFile, check_file
 from .trusting.matching import check_keys, check_optimizer_state, check_place, check_weights
@@ -47,18 +48,6 @@ def run_state(network, optimizer, loaders, history):
         "random": random_state(),
         "history": asdict(history),
     }
-
-
-def random_state() -> dict:
-    """Return the random state that dropout masks are drawn from: CPU (uint8 tensor) and each CUDA GPU."""
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
-
-
-def restore_random_state(state: dict) -> None:
-    """Set the random state that ``random_state`` returned; GPUs that this machine lacks are skipped."""
-    torch.set_rng_state(state["cpu"])
-    for index, gpu in enumerate(state["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(gpu, index)
 
 
 def load_checkpoint(path, network, optimizer=None, loaders=None):

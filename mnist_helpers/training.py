@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .arguments import check_optimizer, require_int
+from .devices import gpu_computes
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -19,7 +20,7 @@ def pick_device(name: str = "auto") -> torch.device:
     available = ["cpu"]
     if torch.backends.mps.is_available():
         available.insert(0, "mps")
-    if torch.cuda.is_available():
+    if gpu_computes():
         available = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *available]
     if name == "auto":
         return torch.device(available[0])

@@ -19,7 +19,8 @@ def add_parser(commands) -> None:
         "Ctrl-C saves a checkpoint and ends with status 130; --resume goes on from there. With torchrun, "
         "several processes share each batch.",
         epilog="Examples: python -m mnist_helpers train --epochs 1 --run-dir runs/first; "
-        "torchrun --standalone --nproc-per-node 2 -m mnist_helpers train --epochs 1 --run-dir runs/two",
+        "torchrun --standalone --local-addr localhost --nproc-per-node 2 -m mnist_helpers train --epochs 1 "
+        "--run-dir runs/two",
         usage="%(prog)s [OPTION ...]",
     )
     add_settings(parser)

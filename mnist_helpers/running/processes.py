@@ -1,8 +1,9 @@
 """One training run on several processes, each of which takes its share of every batch. Lesson 11.
 
-``torchrun --standalone --nproc-per-node 2 PROGRAM`` starts the program twice. Both build the same network,
-draw the same order of the images and compute the gradient of their share of each batch;
-DistributedDataParallel averages the gradients, so that both take the same step. The batch size is that of the
+``torchrun --standalone --local-addr localhost --nproc-per-node 2 PROGRAM`` starts the program twice; without
+the address, torchrun hangs where the machine's own name is not known. Both build the same network, draw the
+same order of the images and compute the gradient of their share of each batch; DistributedDataParallel
+averages the gradients, so that both take the same step. The batch size is that of the
 whole batch: steps, epochs and the images seen mean what they mean with one process.
 
 With one process, each function here does the ordinary thing, so that one program serves both. With several,

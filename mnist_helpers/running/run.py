@@ -146,7 +146,7 @@ def train(folder: Path, settings: Settings, network, optimizer, loaders, history
     if (epoch, step) > (settings.epochs, 0):
         raise SettingError("epochs", f"{settings.epochs} asked for, but the run has trained for {place}")
     if isinstance(history, LoggedHistory):
-        history.rewrite()
+        history.begin()
     print_start(settings, network, loaders, rate)
     if epoch == settings.epochs:
         print("this run is complete, nothing is left to train; to train on, raise --epochs")
@@ -211,11 +211,12 @@ def print_end(checkpoint: Path, network, loaders, history: LoggedHistory) -> Non
 def resume_command(folder: Path) -> str:
     """Return the command that resumes a run, on as many processes as this one."""
     world = rank_and_world()[1]
-    start = f"torchrun --standalone --nproc-per-node {world}" if world > 1 else "python"
+    torchrun = f"torchrun --standalone --local-addr localhost --nproc-per-node {world}"
+    start = torchrun if world > 1 else "python"
     return f"{start} -m mnist_helpers train --run-dir {quoted(folder)} --resume"
 
 
-def draw_curve(path: Path, settings: Settings, history: History) -> None:
+def draw_curve(path: Path, settings: Settings, history: LoggedHistory) -> None:
     """Draw the loss curve so far, if there is one."""
     if not history.train_losses or not history.test_losses:
         return
@@ -232,6 +233,6 @@ def draw_curve(path: Path, settings: Settings, history: History) -> None:
     if settings.validation_size:
         figure.axes[0].lines[-1].set_label("validation loss")
         figure.axes[0].legend()
-    with run_folder.replaced(path) as temporary:
+    with history.no_reason_to_stop(path), run_folder.replaced(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
     plt.close(figure)

@@ -13,6 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from ..errors import ReaderError
+from ..files import has_locks, replace
 from .settings import SettingError
 from .torchrun import torchrun_env
 
@@ -54,6 +55,10 @@ def locked(folder: Path):
     """Keep other processes from training in this folder. The system frees the lock of a killed process."""
     from filelock import FileLock, Timeout
 
+    if not has_locks(folder / LOCK):
+        print(f"note: {folder} cannot be locked here; do not start two trainings in it")
+        yield
+        return
     try:
         with FileLock(folder / LOCK, timeout=0):
             yield
@@ -131,7 +136,7 @@ def replaced(path: Path):
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        os.replace(temporary, path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..errors import CheckpointError, first_cause
+from ..files import replace
 from .matching import require_finite
 
 LEFT_BEHIND = 3600  # seconds after which a temporary file is abandoned; saving takes far less than one
@@ -31,7 +32,7 @@ def write_state(path, state):
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())  # on the disk before the name points to it
-        os.replace(temporary, path)
+        replace(temporary, path)
     except (OSError, RuntimeError) as error:
         reason = first_cause(error)  # torch's error counts bytes; the system's, behind it, says why
         raise CheckpointError(

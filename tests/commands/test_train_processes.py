@@ -113,7 +113,8 @@ def test_torchrun_and_a_process_that_is_lost(programs, tmp_path):
     run.send_signal(signal.SIGINT)
     assert run.wait().returncode != 0
     assert "Stopped after 0 epochs and " in run.stdout
-    printed = f"torchrun --standalone --nproc-per-node 2 -m mnist_helpers train --run-dir '{folder}' --resume"
+    start = "torchrun --standalone --local-addr localhost --nproc-per-node 2 -m mnist_helpers train"
+    printed = f"{start} --run-dir '{folder}' --resume"
     assert run.stdout.splitlines()[-1] == printed
 
 

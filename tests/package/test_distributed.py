@@ -139,7 +139,7 @@ def test_a_device_that_several_processes_cannot_have(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(ValueError, match="device is 'mps', which serves one process; allowed for 2 is cpu"):
         process_device("mps")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("mnist_helpers.training.gpu_computes", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match=r"device is 'cuda', with fewer GPUs \(1\) than processes \(2\)"):
         process_device("auto")

@@ -44,8 +44,8 @@ CONTEXT.set_forkserver_preload([*IMPORTED, __name__])
 
 def torchrun(number: int) -> tuple[str, ...]:
     """The command that starts the command line on several processes."""
-    several = ("torch.distributed.run", "--standalone", f"--nproc-per-node={number}")
-    return (sys.executable, "-m", *several, *COMMAND[1:])
+    options = ("--standalone", "--local-addr=localhost", f"--nproc-per-node={number}")
+    return (sys.executable, "-m", "torch.distributed.run", *options, *COMMAND[1:])
 
 
 def environment(**variables) -> dict:
