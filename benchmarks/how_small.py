@@ -1,12 +1,12 @@
 """Measure lesson 10's other question: how few parameters does a network need for 99 %?
 
-usage: python benchmarks/how_small.py [--seeds 10] [--channels 12] [--validation] [--json FILE]
+usage: python benchmarks/how_small.py [--seeds 10] [--channels 12 14] [--validation] [--json FILE]
 
 Run by hand on an otherwise idle machine; it is no part of the tests. A training of SmallNet takes a few
 minutes of one core, so its seeds are divided among as many processes as there are cores. Every choice
-(channels, blocks, rate, epochs) was made with --validation, on 10,000 training images that are held out; the
-test set is measured on once for a published table. The package's networks follow, three seeds each, with
-three epochs in one cycle.
+(channels, blocks, rate, epochs) was made with --validation, on 10,000 training images that are held out:
+98.78 % with 12 maps, 98.89 with 14. The test set is measured on once for each. The package's networks follow,
+three seeds each, with three epochs in one cycle.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from mnist_helpers import fetch_mnist
 from mnist_helpers.models import ConvNet, FastNet, Net, ThreeLayerNet, WideNet
 from mnist_helpers.recipes import LADDER, one_cycle, train_recipe
 
-CHANNELS, EPOCHS, BATCH_SIZE, LR = 12, 30, 128, 0.02
+CHANNELS, EPOCHS, BATCH_SIZE, LR = (12, 14), 30, 128, 0.02
 
 
 class SmallNet(nn.Module):
@@ -40,7 +40,7 @@ class SmallNet(nn.Module):
     mean of each map in place of a large linear layer is that of Lin and others, "Network in network", 2013.
     """
 
-    def __init__(self, channels: int = CHANNELS) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, channels, kernel_size=3, bias=False)
         self.norm = nn.BatchNorm2d(channels)
@@ -63,7 +63,7 @@ class SmallNet(nn.Module):
         return self.fc(x.mean(dim=(2, 3)))
 
 
-def train_small(images, labels, *, seed: int, channels: int = CHANNELS, epochs: int = EPOCHS):
+def train_small(images, labels, *, seed: int, channels: int, epochs: int = EPOCHS):
     """Return a SmallNet trained by AdamW in one cycle, without weight decay."""
     torch.manual_seed(seed)
     network = SmallNet(channels).train().to(memory_format=torch.channels_last)
@@ -86,11 +86,21 @@ def run(seed: int, data_dir: Path, channels: int, epochs: int, validation: bool)
     return accuracy(network, measure_on), time.perf_counter() - start
 
 
-def entry(network, correct) -> dict:
+def small(channels: int, seeds: int, data_dir: Path, epochs: int, validation: bool) -> dict:
+    """Train the seeds of one size, as many at a time as there are cores."""
+    one = partial(run, data_dir=data_dir, channels=channels, epochs=epochs, validation=validation)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        runs = tqdm(pool.map(one, range(seeds)), f"{channels} maps", seeds, leave=False, file=sys.stderr)
+        correct, seconds = zip(*runs, strict=True)
+    found = entry(SmallNet(channels), correct, f"SmallNet, {channels} maps")
+    return found | {"epochs": epochs, "seconds": seconds}
+
+
+def entry(network, correct, name: str) -> dict:
     """Print what a network's seeds reached, in per cent, and return it."""
     parameters = sum(weights.numel() for weights in network.parameters())
-    print(f"{type(network).__name__:13} {parameters:10,} {len(correct):4}  {spread(correct)}")
-    return {"name": type(network).__name__, "parameters": parameters, "accuracy": list(correct)}
+    print(f"{name:17} {parameters:10,} {len(correct):4}  {spread(correct)}")
+    return {"name": name, "parameters": parameters, "accuracy": list(correct)}
 
 
 def others(data_dir: Path, validation: bool) -> list[dict]:
@@ -101,7 +111,7 @@ def others(data_dir: Path, validation: bool) -> list[dict]:
         recipe = replace(LADDER["one cycle"], network=network, images_seen=180_000)
         trainings = tqdm(range(3), network.__name__, leave=False, file=sys.stderr)
         correct = [accuracy(train_recipe(recipe, *train, seed=seed), measure_on) for seed in trainings]
-        found.append(entry(network(), correct))
+        found.append(entry(network(), correct, network.__name__))
     return found
 
 
@@ -109,24 +119,23 @@ def main(arguments=None) -> int:
     """Train the seeds, print the accuracies, and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10, help="trainings (default: %(default)s)")
-    parser.add_argument("--channels", type=int, default=CHANNELS, help="maps (default: %(default)s)")
+    parser.add_argument(
+        "--channels", type=int, nargs="+", default=CHANNELS, help="maps of each SmallNet (default: 12 14)"
+    )
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="(default: %(default)s)")
     parser.add_argument("--validation", action="store_true", help="measure on training images held out")
     parser.add_argument("--json", type=Path, help="write all measured numbers to this file")
     parser.add_argument("--data-dir", type=Path, default=None)
     options = parser.parse_args(arguments)
-    if min(options.seeds, options.channels, options.epochs) < 1:
+    if min(options.seeds, options.epochs, *options.channels) < 1:
         parser.error("--seeds, --channels and --epochs: 1 or more")
-    settings = {"channels": options.channels, "epochs": options.epochs, "validation": options.validation}
     data_dir = fetch_mnist(options.data_dir)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        runs = pool.map(partial(run, data_dir=data_dir, **settings), range(options.seeds))
-        runs = list(tqdm(runs, "SmallNet", options.seeds, leave=False, file=sys.stderr))
-    correct, seconds = zip(*runs, strict=True)
-    print(f"{'':13} {'parameters':>10} {'runs':>4}  accuracy: {SPREAD}")
-    entries = [entry(SmallNet(options.channels), correct), *others(data_dir, options.validation)]
+    print(f"{'':17} {'parameters':>10} {'runs':>4}  accuracy: {SPREAD}")
+    shared = (options.seeds, data_dir, options.epochs, options.validation)
+    entries = [small(channels, *shared) for channels in options.channels]
+    entries += others(data_dir, options.validation)
     if options.json:
-        found = {**settings, "seconds": seconds, "entries": entries, "machine": circumstances()}
+        found = {"validation": options.validation, "entries": entries, "machine": circumstances()}
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -58,9 +58,10 @@ def test_the_board_of_small_networks():
     board = assigned("small")
     assert [row[:2] for row in board] == [(entry["name"], entry["parameters"]) for entry in SMALL["entries"]]
     for (name, _, mistakes, deviation), entry in zip(board, SMALL["entries"], strict=True):
-        assert len(entry["accuracy"]) >= (10 if name == "SmallNet" else 3)
+        assert len(entry["accuracy"]) >= (10 if "SmallNet" in name else 3)
         assert mistakes == round(100 * (100 - statistics.mean(entry["accuracy"]))), name
         assert deviation == round(100 * statistics.stdev(entry["accuracy"])), name
-    smallest = SMALL["entries"][0]
-    said = f"{smallest['parameters']:,} parameters to {statistics.mean(smallest['accuracy']):.2f} ± "
-    assert said in (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for entry in SMALL["entries"][:2]:
+        mean, deviation = statistics.mean(entry["accuracy"]), statistics.stdev(entry["accuracy"])
+        assert f"{entry['parameters']:,} parameters to {mean:.2f} ± {deviation:.2f} %" in text
