@@ -5,8 +5,10 @@ lesson's probes from tests/lessons/lesson_NN.py, and checks of the outputs that 
 """
 
 import os
+import subprocess
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,6 @@ ROOT = Path(__file__).resolve().parent
 
 # Kernels inherit the environment. A progress bar would only fill their outputs.
 os.environ["TQDM_DISABLE"] = "1"
-# A reader's own MPLBACKEND would reach the kernels too, and a kernel that draws elsewhere shows no figures.
-os.environ.pop("MPLBACKEND", None)
 # Two tests run side by side; if each used all cores, they would wait for each other and be many times slower.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -27,7 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 def pytest_collect_file(file_path, parent):
     """Collect the lessons; nbval's own hook, which would run them where they lie, is left switched off."""
-    if file_path.parent == ROOT / "notebooks" and file_path.suffix == ".ipynb":
+    if file_path.parent == ROOT / "notebooks" and file_path.match("[0-9][0-9]_*.ipynb"):
         return Lesson.from_parent(parent, path=file_path)
 
 
@@ -83,3 +83,14 @@ def pytest_collection_modifyitems(items):
         return next((at for at, name in enumerate(LONGEST) if item.path.name.startswith(name)), len(LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """After a failure, name the lessons that a reader has worked in: the tests judge what is there now."""
+    if not terminalreporter.stats.get("failed"):
+        return
+    command = ["git", "diff", "--name-only", "HEAD", "--", "notebooks"]
+    with suppress(OSError):  # no git
+        changed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
+        if changed:
+            terminalreporter.write_line(f"These differ from what was committed: {', '.join(changed)}")

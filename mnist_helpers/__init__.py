@@ -35,6 +35,7 @@ _MODULE_OF = {
     "Pad": "page.widget",
     "show_page": "page",
     "write_page": "page",
+    "start_lesson": "starting",
     "plot_confusion": "plots",
     "plot_history": "plots",
     "show_digits": "plots",
@@ -42,7 +43,7 @@ _MODULE_OF = {
 }
 _SUBMODULES = {
     *("arguments", "checks", "checkpoints", "data", "fetching", "models", "page", "pictures", "plots"),
-    *("recipes", "running", "training"),
+    *("recipes", "running", "starting", "training"),
 }
 
 __all__ = sorted(_MODULE_OF.keys() - {"Pad"})  # which needs anywidget

@@ -24,6 +24,13 @@ LESSONS = ROOT / "notebooks"
 SECONDS_PER_CELL = 300
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# What "save as a script" needs; without versions, which would be this machine's.
+LANGUAGE = {
+    "name": "python",
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "nbconvert_exporter": "python",
+}
 ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -106,7 +113,7 @@ def check_outputs(notebook: NotebookNode) -> None:
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Reduce an executed notebook to what belongs to the lesson: no timing, no machine, no versions."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": LANGUAGE})
     count = 0
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)

@@ -68,8 +68,9 @@ def _wrong_status(function) -> str | None:
 
 
 def _accepts_wrong_words(function) -> str | None:
-    for words in (["--epochs", "three"], ["--epochs", "-2"], ["--epochs", "0"], ["--rate", "0.1"]):
-        line = " ".join(words)
+    wrong = ("--epochs three", "--epochs -2", "--epochs 0", "--rate 0.1", "--lr fast", "--lr -1", "--lr nan")
+    for line in wrong:
+        words = line.split()
         try:
             status, called, _, complaint = _run(function, *words)
         except Exception as error:
@@ -85,11 +86,11 @@ def _accepts_wrong_words(function) -> str | None:
 
 
 def _needs_the_notebook(function) -> str | None:
-    """The file gets argparse and ``positive``; a name from another cell would be unknown there."""
+    """The file gets argparse and the two types; a name from another cell would be unknown there."""
     if not inspect.isfunction(function):
         return None
     used = {step.argval for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL"}
-    missing = used & function.__globals__.keys() - {"argparse", "positive"}
+    missing = used & function.__globals__.keys() - {"argparse", "positive", "above_zero"}
     if missing:
         return f"its file will not know {', '.join(sorted(missing))}, which stands in another cell."
     return None

@@ -3,7 +3,7 @@
 from .vocabulary import call, check, compare, near, number
 
 
-@check(right="Sums are added first and divided last, whoever had how many.")
+@check(right="Sums are added first and divided last, however the images were split.")
 def global_mean(function):
     """``function(means, counts)`` should return the mean over the images of all processes."""
     cases = [

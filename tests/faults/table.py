@@ -6,7 +6,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 TABLE = FOLDER / "FAULTS.md"
-NUMBERS = range(1, 30)
+NUMBERS = range(1, 60)
 
 
 def by_number() -> dict[int, list[str]]:

@@ -1,9 +1,12 @@
-"""What readers do to a lesson: faults 28 and 29 of FAULTS.md, in kernels of Jupyter's."""
+"""What readers and machines do to a lesson: faults 28, 29, 35 to 38 and 55 to 57 of FAULTS.md."""
 
 import concurrent.futures
 import os
 import re
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +16,7 @@ import torch
 from mnist_helpers import History, Net, make_loaders, save_checkpoint
 from mnist_helpers.checkpoints import FORMAT, read_checkpoint
 from tests.conftest import ROOT
-from tests.lessons.notebooks import NOTEBOOKS, code_cells, number, read
+from tests.lessons.notebooks import NOTEBOOKS, SETUP, code_cells, number, read
 from tests.support.data_folders import is_complete, packed_files
 from tests.support.kernels import Kernel, Ran
 
@@ -255,3 +258,126 @@ def test_fault_29_a_file_that_cannot_be_used(lesson, kind, lesson_6, lying_there
     # With a file that can be used the same cell goes on at once.
     shutil.copy(good_checkpoint[0], lying_there)
     assert "So one epoch is trained here." not in first_cells(kernel, lesson).printed
+
+
+# 35 to 38 and 55 to 57
+
+
+@pytest.mark.parametrize("backend", ["Agg", "TkAgg"])
+def test_fault_35_a_backend_without_figures_in_the_shell(backend, tmp_path, data_dir):
+    kernel = Kernel(tmp_path, MPLBACKEND=backend, MNIST_DATA_DIR=str(data_dir), DISPLAY="")
+    ready = kernel.run(SETUP)
+    drawn = kernel.run("plt.plot([1, 2])\nplt.show()")
+    kernel.stop()
+    assert (ready.error, drawn.error, len(drawn.pictures)) == ("", "", 1)
+
+
+# All of them where TWICE_LESSONS=all is set, as in the weekly run: that takes half an hour.
+TWICE = [path for path in NOTEBOOKS if os.environ.get("TWICE_LESSONS") == "all" or number(path) == "07"]
+
+
+@pytest.mark.parametrize("path", TWICE, ids=number)
+def test_fault_36_each_cell_twice_in_a_row(path, tmp_path, data_dir):
+    """And a cell from the middle again after the end: nothing fails."""
+    kernel = Kernel(tmp_path, MNIST_DATA_DIR=str(data_dir), TQDM_DISABLE="1")
+    sources = {cell.id: cell.source for cell in code_cells(read(path))}
+    order = [name for name in sources for _ in range(2)] + [list(sources)[len(sources) // 2]]
+    failed = {name: ran.error for name in order if (ran := kernel.run(sources[name])).error}
+    kernel.stop()
+    assert failed == {}
+
+
+def test_fault_37_saved_as_a_script_it_is_a_py_and_38_it_runs(tmp_path, data_dir):
+    """By plain Python, which has no %magics."""
+    (path,) = (path for path in NOTEBOOKS if number(path) == "02")
+    convert = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "script", "--output-dir", tmp_path, path]
+    subprocess.run(convert, check=True, capture_output=True)
+    script = tmp_path / f"{path.stem}.py"
+    assert [*tmp_path.iterdir()] == [script]
+    environment = {"MPLBACKEND": "Agg", "MNIST_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
+    run = {"cwd": tmp_path, "env": {**os.environ, **environment}, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-W", "ignore", script], **run)
+    assert done.returncode == 0, done.stderr
+    assert "Ready: PyTorch" in done.stdout
+
+
+def test_fault_38_what_plain_python_cannot_run_says_how():
+    """Lessons that write a program with %%writefile need ipython, and their first line of code says so."""
+    assert "ipython NAME.py" in SETUP.splitlines()[0]
+
+
+def test_fault_55_the_wrong_kernel_in_a_local_checkout(tmp_path):
+    """It is told which one to choose; nothing is fetched and nothing is installed."""
+    hide = tmp_path / "sitecustomize.py"
+    hide.write_text("import sys\nsys.modules['mnist_helpers'] = None\n", encoding="utf-8")
+    kernel = Kernel(tmp_path, PYTHONPATH=str(tmp_path), PATH=os.defpath)
+    ran = kernel.run(SETUP)
+    kernel.stop()
+    assert ran.error == "SystemExit: Wrong kernel: Kernel → Change Kernel → Python 3 (or run the next line)"
+    assert ran.printed.count("\n") <= 3
+
+
+SCRATCH = f"""
+import os, sys
+import IPython, pooch, requests, filelock, torch  # while the folders of root can be read
+sys.path.insert(0, {str(ROOT)!r})
+import mnist_helpers.starting, mnist_helpers.fetching
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+os.environ["HOME"] = os.environ["XDG_CACHE_HOME"] = sys.argv[1]
+mnist_helpers.starting.use_writable_folder()
+print(os.getcwd())
+mnist_helpers.starting.use_writable_folder()
+os.makedirs("runs/lesson_07")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions bind no folder on Windows")
+def test_fault_56_notebooks_in_a_folder_that_cannot_be_written():
+    """The lesson says where it writes instead, and the next one writes there too."""
+    with tempfile.TemporaryDirectory() as outer:
+        shared, home = Path(outer) / "shared", Path(outer) / "home"
+        shared.mkdir(mode=0o555)
+        home.mkdir()
+        home.chmod(0o777)
+        Path(outer).chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", SCRATCH, str(home)], cwd=shared, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        said, folder = done.stdout.splitlines()
+        assert (
+            said
+            == f"Nothing can be written here (Permission denied); what this lesson saves goes to {folder}"
+        )
+        assert Path(folder).is_relative_to(home)
+        assert (Path(folder) / "runs" / "lesson_07").is_dir()
+        assert [*shared.iterdir()] == []
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A commit of what the tests of form need."""
+    folder = tmp_path / "clone"
+    skip = shutil.ignore_patterns("data", ".git", ".venv", "__pycache__", "runs", "*.egg-info", ".*_cache")
+    shutil.copytree(ROOT, folder, ignore=skip)
+    git = ["git", "-c", "user.name=n", "-c", "user.email=n@localhost", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "--force", "."], ["commit", "--quiet", "-m", "first"]):
+        subprocess.run([*git, *words], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_fault_57_the_tests_after_a_lesson_was_changed(clone):
+    """A notebook of the reader's own is left alone; a lesson that was changed is named if a test fails."""
+    test = [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/lessons/test_form.py", "-k", "02 or 03"]
+    (clone / "notebooks" / "Untitled.ipynb").write_text('{"cells": []}', encoding="utf-8")
+    done = subprocess.run(test, cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    path = next((clone / "notebooks").glob("03_*.ipynb"))
+    solved = path.read_text(encoding="utf-8").replace('"execution_count": 1,', '"execution_count": 40,')
+    path.write_text(solved, encoding="utf-8")
+    done = subprocess.run(test, cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"differ from what was committed: notebooks/{path.name}" in done.stdout
+    assert "Untitled" not in done.stdout

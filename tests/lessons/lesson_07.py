@@ -62,8 +62,14 @@ def _positive(text):
     return int(text)
 
 
+def _above_zero(text):
+    if not 0 < float(text) < float("inf"):
+        raise argparse.ArgumentTypeError("above 0")
+    return float(text)
+
+
 def _main(
-    *, type=_positive, rate=float, epochs=3, status=lambda good: 0 if good else 1, show=print, ask=None
+    *, type=_positive, rate=_above_zero, epochs=3, status=lambda good: 0 if good else 1, show=print, ask=None
 ):
     """An answer to 7.1, right or with one thing wrong."""
 
@@ -113,7 +119,8 @@ def _by_hand(words, train):
     import sys
 
     values = {"--epochs": "3", "--lr": "0.01"} | dict(zip(words[::2], words[1::2], strict=True))
-    if len(values) > 2 or not values["--epochs"].isdigit() or int(values["--epochs"]) < 1:
+    digits, rate = values["--epochs"].isdigit(), values["--lr"].replace(".", "").isdigit()
+    if len(values) > 2 or not (digits and rate and int(values["--epochs"]) and float(values["--lr"])):
         print("usage: --epochs N --lr R", file=sys.stderr)
         return 2
     accuracy = train(int(values["--epochs"]), float(values["--lr"]))
@@ -206,7 +213,7 @@ def right_epoch_above(path, accuracy):
 
 CASES = {
     "main": {
-        "right": [_by_hand, _main(rate=lambda text: float(text))],
+        "right": [_by_hand, _main()],
         "stub": lambda words, train: None,
         "wrong": [
             [_never_trains],
@@ -217,6 +224,7 @@ CASES = {
             [_main(status=lambda good: None)],
             [_main(status=lambda good: 0), _main(status=lambda good: 1)],
             [_main(type=int)],
+            [_main(rate=float)],
             [_main(type=_asserting)],
             [_main(type=_exiting)],
             [_main(type=_leaving)],

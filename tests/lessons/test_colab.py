@@ -30,6 +30,7 @@ def kernel(tmp_path_factory, data_dir):
         pytest.skip(f"Colab's versions cannot be installed here: {error}")
     config = colab.make_clone(folder, ADDRESS)
     environment = {"GIT_CONFIG_GLOBAL": str(config), "MNIST_DATA_DIR": str(data_dir), "TQDM_DISABLE": "1"}
+    environment["COLAB_RELEASE_TAG"] = "release-colab"  # by which the set-up cell knows Colab
     colab.write_kernel(folder / "jupyter", python, environment)
     return folder / "jupyter", python
 

@@ -15,10 +15,10 @@ LAYERS = [
     {"__main__"},
     {"commands", "checks"},
     {"page"},
-    {"running", "requirements_check", "pictures", "reading"},
+    {"running", "requirements_check", "pictures", "reading", "sheets", "starting"},
     set(CORE),
     {"fetching", "trusting"},
-    {"arguments", "errors"},
+    {"arguments", "devices", "errors", "files"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 # trusting/matching.py builds the course's networks, to say whose weights a file holds.

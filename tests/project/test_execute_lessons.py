@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tools.execute_lessons import LANGUAGE
+
 from .files import ROOT
 
 
@@ -48,7 +50,7 @@ def test_a_lesson_is_stored_in_one_form_and_the_same_the_second_time(tmp_path):
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     assert notebook["metadata"] == {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": LANGUAGE,
     }
     cells = notebook["cells"]
     assert [cell["id"] for cell in cells] == ["cell-0", "cell-1", "cell-2", "cell-3", "text"]
