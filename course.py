@@ -1,10 +1,11 @@
-"""The two commands of the course, the same in bash, zsh and PowerShell.
+"""The commands of the course, the same in bash, zsh and PowerShell.
 
-    python course.py         install what is needed, get MNIST, open the lessons in JupyterLab
-    python course.py test    install what is needed, get MNIST, run all tests
+    python course.py                  install what is needed, get MNIST, open the lessons in JupyterLab
+    python course.py test             install what is needed, get MNIST, run all tests
+    python course.py site [FOLDER]    the same for the web site, which is written to FOLDER
 
-Both use the virtual or conda environment they are started in, and otherwise make `.venv` beside this
-file. After the first run neither needs a network. Only the standard library is used, because nothing
+All use the virtual or conda environment they are started in, and otherwise make `.venv` beside this
+file. After the first run none needs a network. Only the standard library is used, because nothing
 else is installed yet; the syntax stays within Python 3.6's, so that an old Python can say what it lacks.
 """
 
@@ -12,9 +13,11 @@ import argparse
 import hashlib
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -30,7 +33,7 @@ class CourseError(Exception):
 
 
 def main(arguments=None):
-    """Run one of the two commands and return the exit status."""
+    """Run one of the commands and return the exit status."""
     if sys.version_info < OLDEST:
         print(old_python_message(), file=sys.stderr)
         return 2
@@ -41,12 +44,14 @@ def main(arguments=None):
         if not (ROOT / "requirements.txt").exists():
             raise CourseError(f"the rest of the course is not in {ROOT}; unpack the whole ZIP first")
         python, prefix = find_environment()
-        install(python, prefix, with_tests=options.command == "test")
+        install(python, prefix, options.command)
         status = run(python, "-m", "mnist_helpers", "fetch")
         if status != 0:
             return status
         if options.command == "test":
             return run(python, "-m", "pytest", *others)
+        if options.command == "site":
+            return build_site(python, *others)
         return open_lessons(python, others)
     except (CourseError, OSError) as error:
         print(f"course.py: {error}", file=sys.stderr)
@@ -69,17 +74,24 @@ def read_arguments(arguments):
         prog="course.py",
         description="Install what the course needs, get MNIST, and open the lessons in JupyterLab.",
         epilog="All other arguments are passed on: to JupyterLab (python course.py --no-browser), "
-        "or to pytest (python course.py test -k lesson).",
+        "or to pytest (python course.py test -k lesson). Of site it is the folder (default: _site).",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "command", nargs="?", choices=["test"], help="run all tests instead of opening the lessons"
+        "command",
+        nargs="?",
+        choices=["test", "site"],
+        help="run all tests, or build the web site, instead of opening the lessons",
     )
     # Only the first word can be the command; all others belong to pytest or JupyterLab.
-    if arguments and (arguments[0] == "test" or arguments[0] in ("-h", "--help")):
-        return parser.parse_args(arguments[:1]), list(arguments[1:])
+    if arguments and arguments[0] in ("test", "site", "-h", "--help"):
+        options, others = parser.parse_args(arguments[:1]), list(arguments[1:])
+        if options.command == "site" and (len(others) > 1 or "".join(others).startswith("-")):
+            parser.error("site takes one folder")
+        return options, others
     if arguments and not arguments[0].startswith("-"):
-        parser.error(f"unknown command {arguments[0]!r}: leave it out to open the lessons, or write test")
+        known = "leave it out to open the lessons, or write test or site"
+        parser.error(f"unknown command {arguments[0]!r}: {known}")
     return parser.parse_args([]), list(arguments)
 
 
@@ -134,23 +146,24 @@ def check_pip(python):
         raise CourseError(f"there is no pip for {python}; make a new environment and start again")
 
 
-def install(python, prefix, with_tests):
-    """Install the requirements into the environment, unless its stamp says that they are in place."""
+def install(python, prefix, extra):
+    """Install the requirements, and those of a command, unless the stamp says that they are in place."""
     stamp = prefix / STAMP
     wanted = fingerprint()
     installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
-    if installed[:1] == [wanted] and (not with_tests or "test" in installed):
+    extras = [*(installed[1:] if installed[:1] == [wanted] else []), *([extra] if extra else [])]
+    if installed[:1] == [wanted] and set(extras) <= set(installed):
         return
-    extra = "with what the tests need" if with_tests else "this takes a few minutes the first time"
-    print(f"Installing the course's requirements ({extra})", flush=True)
+    more = f"with what the command {extra} needs" if extra else "this takes a few minutes the first time"
+    print(f"Installing the course's requirements ({more})", flush=True)
     command = [python, "-m", "pip", "install", "-r", "requirements.txt"]
-    if with_tests:
-        command += ["-e", ".[test]"]
+    if extra:
+        command += ["-e", f".[{extra}]"]
     check_pip(python)
     stamp.unlink(missing_ok=True)
     if run(*command) != 0:
         raise CourseError(f"pip could not install everything (see above){install_hint()}")
-    stamp.write_text(f"{wanted} {'test' if with_tests else ''}\n", encoding="utf-8")
+    stamp.write_text(" ".join([wanted, *extras]) + "\n", encoding="utf-8")
 
 
 def install_hint():
@@ -188,6 +201,20 @@ def open_lessons(python, others):
     if "ip" in ours:
         print("You are root: JupyterLab serves only this machine (127.0.0.1) and needs its token", flush=True)
     return run(python, "-m", "jupyterlab", "notebooks", *ours.values(), *others, ends_on_interrupt=True)
+
+
+def build_site(python, folder="_site"):
+    """Build the web site from the lessons as they are stored, in half a minute, and say where it is."""
+    folder = Path(folder).absolute()
+    print(f"Building the site in {folder}", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:  # for what Sphinx keeps beside its pages
+        pages = Path(scratch, "site")
+        where = ["-d", Path(scratch, "read"), "-c", "site", ".", pages]
+        status = run(python, "-m", "sphinx", "-q", "-W", *where)
+        if status == 0:
+            shutil.copytree(pages, folder, dirs_exist_ok=True)
+            print(f"Done: open {folder / 'index.html'} in a browser; it needs no network")
+    return status
 
 
 def run(*command, quiet=False, ends_on_interrupt=False):

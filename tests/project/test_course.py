@@ -140,7 +140,7 @@ def test_the_tests_need_more_than_the_lessons(course, environment):
     stamp.write_text(stamp.read_text(encoding="utf-8").replace("test", ""), encoding="utf-8")
     assert "Installing" not in start(course, python=environment).stdout
     done = start(course, "test", python=environment, PIP_NO_INDEX="1", PIP_FIND_LINKS="")
-    assert "Installing the course's requirements (with what the tests need)" in done.stdout
+    assert "Installing the course's requirements (with what the command test needs)" in done.stdout
     assert done.returncode == 1  # Without an index, pip cannot have them.
 
 
