@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 
 from .errors import ReaderError
-from .sheets import SheetError, digit_alone
+from .sheets import digit_alone
 
 FIELD = 28  # pixels, the side of an image of MNIST
 BOX = 20  # pixels, the longer side of the digit in it
@@ -41,17 +41,24 @@ def read_digit(path: str | Path) -> torch.Tensor:
     pixels than Pillow allows (about 89 million), when it is blank or holds nothing but specks, and when
     what is the digit cannot be told: two digits, a hard shadow or lines across it.
     """
-    try:
-        picture, found = digit_alone(read_picture(Path(path)))
-    except SheetError as error:
-        raise PictureError(f"{path}: {error}") from None
-    if not found and (ink := find_ink(picture)) and is_smeared(np.asarray(ink)):
+    picture, found = digit_alone(read_picture(Path(path)))
+    if picture is None:
+        raise PictureError(f"{path}: shows more than one digit, or other things as large; cut out one digit")
+    digit = _prepare(picture, path)
+    if is_grey(digit.numpy().astype(np.int16)) or (not found and is_smeared(np.asarray(find_ink(picture)))):
         raise PictureError(f"{path}: a shadow, an edge or a line runs into the digit; cut the digit out")
-    return _prepare(picture, path)
+    return digit
+
+
+def is_grey(digit: np.ndarray) -> bool:
+    """Return whether int16 (28, 28) has even grey areas, as of shadows; MNIST has hardly any of 3 × 3."""
+    areas = np.lib.stride_tricks.sliding_window_view(digit, (3, 3))
+    low, high = areas.min(axis=(2, 3)), areas.max(axis=(2, 3))
+    return ((low > 35) & (high < 200) & (high - low < 60)).sum() > 2
 
 
 def is_smeared(ink: np.ndarray) -> bool:
-    """Return whether more of the ink is faint than the edges of strokes are, as in shadows."""
+    """Return whether more of the ink is faint than the edges of strokes are, as in narrow shadows."""
     return (ink > 0.5 * 255).sum() < 0.6 * (ink > FAINT * 255).sum()
 
 

@@ -8,19 +8,15 @@ import numpy as np
 from PIL import Image
 
 SMALL = 100  # pixels, the longer side of the small copy; in larger ones, soft edges of strokes look smooth
+FAINTEST = 24  # of 255; what is closer to its paper is no digit
 BLOCKS = 32  # parts of a row that are averaged before a ruled line is looked for, against noise
 SLOPES = sorted(np.linspace(-0.07, 0.07, 57), key=abs)  # of ruled lines: up to 4 degrees
 
 
-class SheetError(ValueError):
-    """There is more than one digit; the text says what is seen and what to do."""
+def digit_alone(picture: Image.Image) -> tuple[Image.Image | None, bool]:
+    """Return the digit in an RGB picture, white on black, as RGB, or None when there is more than one.
 
-
-def digit_alone(picture: Image.Image) -> tuple[Image.Image, bool]:
-    """Return the digit in an RGB picture, white on black, and True; both are RGB.
-
-    Where paper encloses nothing, return the picture without ruled lines, and False. Raises SheetError when
-    there is more than one digit.
+    Where paper encloses nothing, return the picture without ruled lines, and False; otherwise, True.
     """
     pixels = without_lines(np.asarray(picture))
     times = -(-max(picture.size) // SMALL)  # rounded up
@@ -28,7 +24,10 @@ def digit_alone(picture: Image.Image) -> tuple[Image.Image, bool]:
     sheet = find_sheet(small) or find_sheet(without_shadows(small))
     if sheet is None:
         return Image.fromarray(pixels), False
-    top, left, bottom, right = sheet.box_of_digit()
+    box = sheet.box_of_digit()
+    if box is None:
+        return None, True
+    top, left, bottom, right = box
     part = np.s_[top:bottom, left:right]
     dark = small[part][sheet.digit[part]].mean(axis=0) < small[part][sheet.paper[part]].mean(axis=0)
     part = np.s_[times * top : times * bottom, times * left : times * right]
@@ -38,11 +37,13 @@ def digit_alone(picture: Image.Image) -> tuple[Image.Image, bool]:
     paper, filled = (each[: ink.shape[0], : ink.shape[1]] for each in (paper, filled))
     alone = np.zeros(pixels.shape[:2], dtype=np.uint8)
     alone[part] = (filled * (ink - np.percentile(ink[paper], 90))).clip(0, 255).round()
+    if alone.max() < FAINTEST:  # traces of JPEG in a small picture
+        return Image.fromarray(pixels), False
     return Image.fromarray(alone).convert("RGB"), True
 
 
 def without_lines(pixels: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3) without ruled lines along rows or columns, as large as before."""
+    """Return a picture (H, W, 3) without ruled lines along rows or columns, as many rows or columns less."""
     less = without_rows(without_rows(pixels).swapaxes(0, 1)).swapaxes(0, 1)
     return np.asarray(Image.fromarray(less).resize(pixels.shape[1::-1]))
 
@@ -58,13 +59,16 @@ def without_rows(pixels: np.ndarray) -> np.ndarray:
     around = np.pad(blocks, ((thick, thick), (0, 0)), mode="edge")
     around = np.median(np.lib.stride_tricks.sliding_window_view(around, 2 * thick + 1, axis=0), axis=2)
     unlike = np.abs(blocks - around)
-    unlike = unlike > max(4 * np.median(unlike), 5)  # more than the noise and than traces of JPEG
+    least = max(4 * np.median(unlike), 5)  # more than the noise and than traces of JPEG
     rows = np.arange(height)[:, None]
     lines, slope = [], 0
     for each in SLOPES:
         level = unlike[(rows + fall(each, BLOCKS, size)).clip(0, height - 1), np.arange(BLOCKS)]
-        # At both ends, which tells it from a stroke; the digit may hide a good part of it.
-        found = np.nonzero(level[:, 0] & level[:, -1] & (level.mean(axis=1) > 0.4))[0]
+        # At both ends, which tells it from a stroke, and as strong between them, which tells it from the
+        # grain of a desk to both sides of a stroke; the digit may hide a good part of it.
+        ends = level[:, [0, -1]]
+        alike = (level > least) & (level < 3 * ends.max(axis=1, keepdims=True))
+        found = np.nonzero((ends.min(axis=1) > least) & (alike.mean(axis=1) > 0.4))[0]
         if len(found) > len(lines):
             lines, slope = found, each
     if slope:
@@ -122,30 +126,28 @@ class Region:
     def is_sheet(self) -> bool:
         """Return whether this is paper with a digit: not a stroke with a loop, nor paper with specks."""
         places = np.argwhere(self.filled)
-        if self.sizes.max(initial=0) <= 0.15 * np.ptp(places, axis=0).max():
+        if self.sizes.max(initial=0) <= 0.15 * np.ptp(places, axis=0).min() + 3:
             return False
-        edge = np.ones_like(self.paper)
-        edge[1:-1, 1:-1] = False
-        if self.paper[edge].mean() > 0.25:
+        rows, columns = self.paper[[0, -1]], self.paper[:, [0, -1]]
+        if (rows.sum() + columns.sum()) / (rows.size + columns.size) > 0.25:
             return True
         # Paper that is wholly in the picture is a rectangle, at some angle; an ellipse fills 79 % of its box.
         turns = np.exp(1j * np.radians(np.arange(0, 90, 5)))
         across, along = (np.ptp(places @ [turn.real, turn.imag], axis=0) + 1 for turn in (turns, 1j * turns))
         return len(places) > 0.85 * (across * along).min()
 
-    def box_of_digit(self) -> np.ndarray:
+    def box_of_digit(self) -> np.ndarray | None:
         """Return top, left, bottom, right of the largest hole and of pieces close to it, with a margin.
 
-        Raises SheetError when another one is about as large.
+        None if another one is about as large.
         """
         main, largest = self.boxes[self.sizes.argmax()], self.sizes.max()
         gap = 0.25 * largest + 1
-        near = (self.boxes[:, :2] < main[2:] + gap) & (self.boxes[:, 2:] > main[:2] - gap)
-        near = near.all(axis=1)
+        near = ((self.boxes[:, :2] < main[2:] + gap) & (self.boxes[:, 2:] > main[:2] - gap)).all(axis=1)
         beside = (self.boxes[:, 1] >= main[3]) | (self.boxes[:, 3] <= main[1])
         tall = self.boxes[:, 2] - self.boxes[:, 0] > 0.6 * (main[2] - main[0])
-        if (beside & tall | ~near & (self.sizes > 0.5 * largest)).any():
-            raise SheetError("shows two digits, or other things as large; cut out one digit")
+        if ((beside | ~near) & tall).any():
+            return None
         pieces = self.boxes[near & (self.sizes > 0.2 * largest)]
         margin = round(0.05 * largest) + 1
         low, high = pieces[:, :2].min(axis=0) - margin, pieces[:, 2:].max(axis=0) + margin

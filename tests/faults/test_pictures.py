@@ -86,6 +86,12 @@ def test_fault_45_a_shadow_that_cannot_be_told_from_the_digit(digits, read):
         read(lit(written(digits[3], paper()), fingers.filter(ImageFilter.GaussianBlur(8)), 0.6))
 
 
+def test_fault_45_a_turned_shadow_of_which_a_rest_would_be_read_as_ink(digits, read):
+    shade = shadow([(354, 297), (80, 589), (-37, 479), (237, 188)], 8)
+    with pytest.raises(PictureError, match="a shadow, an edge or a line runs into the digit"):
+        read(lit(written(digits[1], paper()), shade))
+
+
 def on_a_desk(digit, box, turn=0):
     """A sheet that covers ``box``, turned by some degrees, on a brown desk."""
     covered = Image.new("L", (SIDE, SIDE))
@@ -139,6 +145,22 @@ def test_fault_46_a_frame_of_one_pixel_round_a_digit_of_mnist(digits, read):
         assert difference(read(framed, "a.png"), digit) < 8
 
 
+def test_fault_46_the_grain_of_a_desk_is_no_ruled_line_through_the_digit(read):
+    sheet, _ = on_a_desk(None, (75, 75, 425, 425))
+    pen = ImageDraw.Draw(sheet)
+    for ends in [(0, 70), (430, SIDE)]:
+        pen.line((250, ends[0], 250, ends[1]), fill=(100, 70, 45), width=9)
+    pen.line((250, 130, 250, 370), fill=INK, width=6)
+    digit = read(sheet)
+    assert digit[:, 10:18].any(dim=1).sum() >= 19, "a 1, as high as MNIST's"
+
+
+def test_fault_46_a_small_picture_with_traces_of_jpeg(data_dir, tmp_path):
+    for digit in load_mnist(data_dir)[1].images[:40].numpy():
+        Image.fromarray(digit).save(tmp_path / "a.jpg", quality=75)
+        assert difference(read_digit(tmp_path / "a.jpg"), digit) < 20
+
+
 @pytest.mark.parametrize("colours", ["gray", "gray_r", "viridis"])
 def test_fault_46_a_figure_saved_by_matplotlib(digits, read, tmp_path, colours):
     matplotlib.use("Agg")
@@ -188,8 +210,14 @@ def test_fault_47_ruled_and_squared_paper(digits, read, sheet):
 def test_fault_48_two_digits(digits, read):
     for first, second in pairwise(digits):
         sheet = written(first, paper(), (20, 150), 8)
-        with pytest.raises(PictureError, match="shows two digits, or other things as large; cut out one"):
+        with pytest.raises(PictureError, match="shows more than one digit, or other things as large"):
             read(written(second, sheet, (260, 150), 8))
+
+
+def test_fault_48_two_digits_one_below_the_other(digits, read):
+    sheet = written(digits[0], paper(), (150, 10), 6)
+    with pytest.raises(PictureError, match="shows more than one digit"):
+        read(written(digits[1], sheet, (150, 320), 6))
 
 
 def test_fault_48_a_digit_in_pieces_is_one_digit(read):
