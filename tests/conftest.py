@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from .support import programs as support_programs
+from .support.browser import chromium
 from .support.course import course, environment  # noqa: F401  fixtures
 from .support.data_folders import make_folder, packed_files
 
@@ -55,3 +56,10 @@ def programs(env, tmp_path, tmp_path_factory):
     programs = support_programs.Programs(tmp_path_factory.mktemp("output"), cwd=tmp_path, env=env)
     yield programs
     programs.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One for all tests of a worker: Playwright refuses a second one beside the first."""
+    with chromium() as browser:
+        yield browser

@@ -1,15 +1,8 @@
-"""A browser for all tests of the page, and pages in it."""
+"""Pages in a browser."""
 
 import pytest
 
 from mnist_helpers import write_page
-from tests.support.browser import chromium
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.lessons.notebooks import NOTEBOOKS, code_cells, number, read, tagged
-from tests.support.browser import chromium
 
 pytest.importorskip("sphinx")
 
@@ -33,12 +32,6 @@ def pages(site) -> list[Path]:
     """What a reader can open; not the search, and no index that is made for machines."""
     found = [*site.glob("site/*.html"), *site.glob("notebooks/*.html"), site / "README.html"]
     return [*sorted(found), site / "tests" / "faults" / "FAULTS.html"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -64,7 +57,7 @@ def test_every_lesson_has_its_page_and_the_whole_fits_on_a_stick(site, pages):
 def test_the_first_page_has_the_live_network_the_commands_and_the_lessons(site, tab):
     tab.goto((site / "index.html").as_uri())
     tab.wait_for_url("**/site/index.html")
-    assert tab.frame_locator(".live-page").locator(".drawing").count() == 1
+    tab.frame_locator(".live-page").locator(".drawing").wait_for()
     text = tab.locator("article").inner_text()
     for part in ("python course.py\n", "python course.py test"):
         assert part in text
