@@ -151,8 +151,9 @@ def install(python, prefix, extra):
     stamp = prefix / STAMP
     wanted = fingerprint()
     installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
-    extras = [*(installed[1:] if installed[:1] == [wanted] else []), *([extra] if extra else [])]
-    if installed[:1] == [wanted] and set(extras) <= set(installed):
+    if installed[:1] != [wanted]:
+        installed = [wanted]  # followed by the commands whose extra is there
+    elif not extra or extra in installed:
         return
     more = f"with what the command {extra} needs" if extra else "this takes a few minutes the first time"
     print(f"Installing the course's requirements ({more})", flush=True)
@@ -163,7 +164,7 @@ def install(python, prefix, extra):
     stamp.unlink(missing_ok=True)
     if run(*command) != 0:
         raise CourseError(f"pip could not install everything (see above){install_hint()}")
-    stamp.write_text(" ".join([wanted, *extras]) + "\n", encoding="utf-8")
+    stamp.write_text(" ".join([*installed, extra or ""]).rstrip() + "\n", encoding="utf-8")
 
 
 def install_hint():

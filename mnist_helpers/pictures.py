@@ -15,12 +15,11 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 
 from .errors import ReaderError
-from .sheets import digit_alone
+from .sheets import LEAST_CONTRAST, digit_alone
 
 FIELD = 28  # pixels, the side of an image of MNIST
 BOX = 20  # pixels, the longer side of the digit in it
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # not TIFF and PSD, which are large, nor EPS, a program
-LEAST_CONTRAST = 24  # of 255; anything closer to its background does not count as ink
 FAINT = 0.15  # of the strongest ink; anything fainter does not enlarge the digit's box
 WORKING_SIDE = 1000  # pixels; in a larger picture, blocks are averaged first
 NOISE = 0.4  # of the strongest ink; more than that on the border is a stroke touching it, not noise

@@ -3,6 +3,8 @@
 Nothing here is imported before it is tried: a torch that does not import is one of the things to be found.
 """
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -176,7 +178,7 @@ def check_data_and_disk(data_dir: str | Path | None = None) -> Iterator[Finding]
     if set(checked.values()) == {"missing"}:
         yield Finding(False, f"data: not in {folder} yet", FETCH)
     elif problems:
-        closed = any("Permission denied" in problem for problem in problems)
+        closed = any(os.strerror(errno.EACCES) in problem for problem in problems)
         yield Finding(False, f"data: in {folder}: {', '.join(problems)}", OPEN if closed else FETCH)
     else:
         yield Finding(True, f"data: {folder}, four files verified")
@@ -206,9 +208,10 @@ def device_name() -> str:
 
     from .training import pick_device
 
-    kind, threads = pick_device().type, torch.get_num_threads()
-    return {
-        "cuda": lambda: f"CUDA, {torch.cuda.get_device_name(0)}",
-        "mps": lambda: "MPS, this Mac's graphics processor",
-        "cpu": lambda: f"CPU, {threads} thread{'s' if threads > 1 else ''}",
-    }[kind]()
+    kind = pick_device().type
+    if kind == "cuda":
+        return f"CUDA, {torch.cuda.get_device_name(0)}"
+    if kind == "mps":
+        return "MPS, this Mac's graphics processor"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 SMALL = 100  # pixels, the longer side of the small copy; in larger ones, soft edges of strokes look smooth
-FAINTEST = 24  # of 255; what is closer to its paper is no digit
+LEAST_CONTRAST = 24  # of 255; anything closer to its background does not count as ink
 BLOCKS = 32  # parts of a row that are averaged before a ruled line is looked for, against noise
 SLOPES = sorted(np.linspace(-0.07, 0.07, 57), key=abs)  # of ruled lines: up to 4 degrees
 
@@ -37,13 +37,13 @@ def digit_alone(picture: Image.Image) -> tuple[Image.Image | None, bool]:
     paper, filled = (each[: ink.shape[0], : ink.shape[1]] for each in (paper, filled))
     alone = np.zeros(pixels.shape[:2], dtype=np.uint8)
     alone[part] = (filled * (ink - np.percentile(ink[paper], 90))).clip(0, 255).round()
-    if alone.max() < FAINTEST:  # traces of JPEG in a small picture
+    if alone.max() < LEAST_CONTRAST:  # traces of JPEG in a small picture
         return Image.fromarray(pixels), False
     return Image.fromarray(alone).convert("RGB"), True
 
 
 def without_lines(pixels: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3) without ruled lines along rows or columns, as many rows or columns less."""
+    """Return a picture (H, W, 3) without ruled lines along rows or columns, as large as before."""
     less = without_rows(without_rows(pixels).swapaxes(0, 1)).swapaxes(0, 1)
     return np.asarray(Image.fromarray(less).resize(pixels.shape[1::-1]))
 

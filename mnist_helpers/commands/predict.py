@@ -52,8 +52,8 @@ def run(options) -> int:
     rows = probabilities(network, digits).tolist()
     answers = {file: answer(file, row) for file, row in zip(files, rows, strict=True)}
     if options.json:
-        wrong = {path: {"file": str(path), "error": said} for path, said in problems.items()}
-        print(json.dumps([(answers | wrong)[path] for path in paths]))
+        entries = answers | {path: {"file": str(path), "error": said} for path, said in problems.items()}
+        print(json.dumps([entries[path] for path in paths]))
     else:
         print(*problems.values(), sep="\n", end="\n" if problems else "", file=sys.stderr)
         for each in answers.values():

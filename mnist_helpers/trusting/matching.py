@@ -164,7 +164,7 @@ def random_problem(random: dict) -> str | None:
         torch.Generator().set_state(process["cpu"])  # tried on a generator that nobody uses
         if not isinstance(process["cuda"], list):
             return "the random states of the GPUs are not a list"
-        for state in [*process["cuda"], *(process[name] for name in ("mps",) if name in process)]:
+        for state in [*process["cuda"], *([process["mps"]] if "mps" in process else [])]:
             # 16 bytes in today's PyTorch; a crafted file can claim 10⁹, and setting the state copies them.
             if not is_plain(state) or state.dtype != torch.uint8 or state.dim() != 1 or len(state) > 5000:
                 return "what was saved for a GPU cannot be a random state"

@@ -134,7 +134,8 @@ def test_the_captured_step_trains_on_a_gpu(benchmarks, data_dir):
 def test_the_small_network_learns(benchmarks, data_dir):
     from how_small import SmallNet, train_small
 
-    assert sum(weights.numel() for weights in SmallNet(14).parameters()) == 1_704
+    for channels, count in ((12, 1_366), (14, 1_704)):
+        assert sum(weights.numel() for weights in SmallNet(channels).parameters()) == count
     digits = NormalisedDigits(load_mnist(data_dir)[0])
     network = train_small(digits.images[:6_400], digits.labels[:6_400], seed=0, channels=14, epochs=2)
     guesses = network.eval()(digits.images[-1000:]).argmax(dim=1)
