@@ -46,11 +46,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform 
 
 def in_new_processes(program: str, repeats: int) -> float:
     """The median of the number that ``program`` prints, each time in a fresh Python."""
-    said = [
+    printed = [
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         for _ in range(repeats)
     ]
-    return statistics.median(float(text.split()[-1]) for text in said)
+    return statistics.median(float(text.split()[-1]) for text in printed)
 
 
 def ordinary_loader(data_dir):

@@ -44,8 +44,8 @@ def _wrong_calls(function) -> str | None:
         status, called, printed, complaint = _run(function, *words)
         line = f"for the words {list(words)}"
         if complaint or status == 2:
-            said = complaint.strip().splitlines()[-1] if complaint else "without a word"
-            return f"{line} it refused: {said}"
+            refusal = complaint.strip().splitlines()[-1] if complaint else "without a word"
+            return f"{line} it refused: {refusal}"
         if not called:
             return f"{line} it does not call train."
         if any(isinstance(value, str) for value in called[0]):

@@ -72,8 +72,8 @@ def least_threshold(function):
             strict: "an answer exactly at the threshold is given as well: >=, not >.",
             min(shares): "with that threshold every answer is given, right often enough or not.",
         }
-        said = f"for an accuracy of {wanted:.0%} it says {number(answer):g}"
-        otherwise = f"{said}; look at the table of all levels."
+        claim = f"for an accuracy of {wanted:.0%} it says {number(answer):g}"
+        otherwise = f"{claim}; look at the table of all levels."
         if reason := compare(number(answer), min(enough), hints, otherwise, 1e-4):
             return reason
     return None

@@ -52,7 +52,7 @@ def run(options) -> int:
     rows = probabilities(network, digits).tolist()
     answers = {file: answer(file, row) for file, row in zip(files, rows, strict=True)}
     if options.json:
-        entries = answers | {path: {"file": str(path), "error": said} for path, said in problems.items()}
+        entries = answers | {path: {"file": str(path), "error": why} for path, why in problems.items()}
         print(json.dumps([entries[path] for path in paths]))
     else:
         print(*problems.values(), sep="\n", end="\n" if problems else "", file=sys.stderr)
@@ -102,7 +102,7 @@ def read_digits(paths: list[Path]):
 
 
 def answer(file: Path, row: list[float]) -> dict:
-    """Return what is said about one picture, from its ten probabilities."""
+    """Return the answer for one picture, from its ten probabilities."""
     digit, runner_up = sorted(range(10), key=lambda each: -row[each])[:2]
     return {
         "file": str(file),
@@ -114,10 +114,10 @@ def answer(file: Path, row: list[float]) -> dict:
     }
 
 
-def in_words(said: dict) -> str:
+def in_words(reading: dict) -> str:
     """Return for example "7 (98.3 %), then 1 (0.9 %)"."""
-    first = f"{said['digit']} ({100 * said['confidence']:.1f} %)"
-    return f"{first}, then {said['runner_up']} ({100 * said['runner_up_confidence']:.1f} %)"
+    first = f"{reading['digit']} ({100 * reading['confidence']:.1f} %)"
+    return f"{first}, then {reading['runner_up']} ({100 * reading['runner_up_confidence']:.1f} %)"
 
 
 def draw(path: Path, digits, answers: list[dict]) -> None:
@@ -138,13 +138,13 @@ def draw(path: Path, digits, answers: list[dict]) -> None:
     figure, axes = plt.subplots(down, 2 * across, figsize=(4 * across, 2.5 * down), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for left, right, digit, said in zip(axes.flat[::2], axes.flat[1::2], digits, answers, strict=False):
-        picture = read_picture(Path(said["file"]))
+    for left, right, digit, reading in zip(axes.flat[::2], axes.flat[1::2], digits, answers, strict=False):
+        picture = read_picture(Path(reading["file"]))
         picture.thumbnail((400, 400))
         left.imshow(picture)
-        left.set_title(readable(Path(said["file"]).name), fontsize=9)
+        left.set_title(readable(Path(reading["file"]).name), fontsize=9)
         right.imshow(digit.numpy(), cmap="gray", vmin=0, vmax=255)
-        right.set_title(in_words(said).replace(", then", "\nthen"), fontsize=9)
+        right.set_title(in_words(reading).replace(", then", "\nthen"), fontsize=9)
     try:
         figure.savefig(path, format="png", dpi=100, bbox_inches="tight")
     except OSError as error:

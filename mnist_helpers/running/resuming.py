@@ -199,5 +199,5 @@ def note_differences(there: dict, here: dict) -> None:
     """Print a line about what has changed, which may alter the last digits of the results."""
     changed = [name for name in sorted(here) if there.get(name, here[name]) != here[name]]  # if it is known
     if changed:
-        said = ", ".join(f"{name.replace('_', ' ')} {there[name]} then, {here[name]} now" for name in changed)
-        print(f"note: {said}; the run goes on, but not bit for bit as it would have")
+        both = ", ".join(f"{name.replace('_', ' ')} {there[name]} then, {here[name]} now" for name in changed)
+        print(f"note: {both}; the run goes on, but not bit for bit as it would have")

@@ -145,6 +145,13 @@ def test_fault_46_a_frame_of_one_pixel_round_a_digit_of_mnist(digits, read):
         assert difference(read(framed, "a.png"), digit) < 8
 
 
+def test_fault_46_a_small_digit_on_a_long_strip_of_paper(digits, read):
+    desk = Image.new("RGB", (1500, 400), (120, 85, 55))
+    ImageDraw.Draw(desk).rectangle((60, 60, 1440, 330), fill=(246, 246, 240))
+    for digit in digits:
+        assert difference(read(written(digit, desk, (700, 110), 6)), digit) < 14
+
+
 def test_fault_46_the_grain_of_a_desk_is_no_ruled_line_through_the_digit(read):
     sheet, _ = on_a_desk(None, (75, 75, 425, 425))
     pen = ImageDraw.Draw(sheet)

@@ -138,6 +138,7 @@ def test_exercises_are_stub_check_solution(path):
         exercise = stub.removesuffix("-stub")
         at = order.index(stub)
         assert order[at + 1 : at + 3] == [f"{exercise}-check", f"{exercise}-solution"]
+        assert notebook.cells[at].metadata["exercise"] == exercise, "Colab drops the ids, and keeps this"
         assert "# your code" in notebook.cells[at].source
         assert re.search(r"[●○] [●○] [●○] \(\d+ minutes?\)", notebook.cells[at - 1].source)
     assert [cell.id for cell in tagged(notebook, "solution")] == [
