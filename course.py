@@ -4,8 +4,14 @@
     python course.py test             install what is needed, get MNIST, run all tests
     python course.py site [FOLDER]    the same for the web site, which is written to FOLDER
 
+and for teachers, each with a --help:
+
+    python course.py stick FOLDER     all that machines without a network need
+    python course.py handout FOLDER   the lessons without solutions and outputs
+    python course.py grade FOLDER     grade what students sent
+
 All use the virtual or conda environment they are started in, and otherwise make `.venv` beside this
-file. After the first run none needs a network. Only the standard library is used, because nothing
+file. After the first run none needs a network, but stick. Only the standard library is used, because nothing
 else is installed yet; the syntax stays within Python 3.6's, so that an old Python can say what it lacks.
 """
 
@@ -18,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -25,6 +32,9 @@ OLDEST = (3, 11)
 NEWEST_TRIED = (3, 14)
 FIRST_LESSON = "01_data_exploration.ipynb"
 STAMP = "mnist-notebooks.stamp"
+WHEELS = ROOT / "wheels"  # beside the course on a stick; pip takes these and asks no network
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # PyTorch for Linux without 4.5 GB of CUDA
+TEACHERS = {"stick": "teaching.stick", "handout": "teaching.handout", "grade": "teaching.grading"}
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
@@ -40,11 +50,13 @@ def main(arguments=None):
     options, others = read_arguments(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     os.environ["PIP_USER"] = "0"  # "user = true" in pip's configuration cannot work in an environment
+    if WHEELS.is_dir():
+        os.environ.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=WHEELS.as_uri())
     try:
         if not (ROOT / "requirements.txt").exists():
             raise CourseError(f"the rest of the course is not in {ROOT}; unpack the whole ZIP first")
         python, prefix = find_environment()
-        install(python, prefix, options.command)
+        install(python, prefix, options)
         status = run(python, "-m", "mnist_helpers", "fetch")
         if status != 0:
             return status
@@ -52,6 +64,8 @@ def main(arguments=None):
             return run(python, "-m", "pytest", *others)
         if options.command == "site":
             return build_site(python, *others)
+        if options.command in TEACHERS:
+            return run(python, "-m", TEACHERS[options.command], *others)
         return open_lessons(python, others)
     except (CourseError, OSError) as error:
         print(f"course.py: {error}", file=sys.stderr)
@@ -77,22 +91,29 @@ def read_arguments(arguments):
         "or to pytest (python course.py test -k lesson). Of site it is the folder (default: _site).",
         allow_abbrev=False,
     )
+    commands = ["test", "site", *TEACHERS]
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["test", "site"],
-        help="run all tests, or build the web site, instead of opening the lessons",
+        choices=commands,
+        help="run all tests, build the web site, or, for teachers, prepare a stick or hand-outs, or grade, "
+        "instead of opening the lessons",
     )
-    # Only the first word can be the command; all others belong to pytest or JupyterLab.
-    if arguments and arguments[0] in ("test", "site", "-h", "--help"):
-        options, others = parser.parse_args(arguments[:1]), list(arguments[1:])
+    build = parser.add_mutually_exclusive_group()
+    build.add_argument("--cpu", action="store_true", help="insist on PyTorch without CUDA (Linux)")
+    build.add_argument("--gpu", action="store_true", help="insist on PyTorch with CUDA (Linux)")
+    # Only the first word can be the command; all others belong to pytest, JupyterLab or the command.
+    ours = [each for each in arguments if each in ("--cpu", "--gpu")]
+    others = [each for each in arguments if each not in ours]
+    if others and others[0] in (*commands, "-h", "--help"):
+        options, others = parser.parse_args(ours + others[:1]), others[1:]
         if options.command == "site" and (len(others) > 1 or "".join(others).startswith("-")):
             parser.error("site takes one folder")
         return options, others
-    if arguments and not arguments[0].startswith("-"):
-        known = "leave it out to open the lessons, or write test or site"
-        parser.error(f"unknown command {arguments[0]!r}: {known}")
-    return parser.parse_args([]), list(arguments)
+    if others and not others[0].startswith("-"):
+        known = f"leave it out to open the lessons, or write one of {', '.join(commands)}"
+        parser.error(f"unknown command {others[0]!r}: {known}")
+    return parser.parse_args(ours), others
 
 
 def find_environment():
@@ -146,14 +167,15 @@ def check_pip(python):
         raise CourseError(f"there is no pip for {python}; make a new environment and start again")
 
 
-def install(python, prefix, extra):
+def install(python, prefix, options):
     """Install the requirements, and those of a command, unless the stamp says that they are in place."""
     stamp = prefix / STAMP
     wanted = fingerprint()
+    extra = options.command if options.command in ("test", "site") else None
     installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
     if installed[:1] != [wanted]:
         installed = [wanted]  # followed by the commands whose extra is there
-    elif not extra or extra in installed:
+    elif (not extra or extra in installed) and not (options.cpu or options.gpu):
         return
     more = f"with what the command {extra} needs" if extra else "this takes a few minutes the first time"
     print(f"Installing the course's requirements ({more})", flush=True)
@@ -162,9 +184,49 @@ def install(python, prefix, extra):
         command += ["-e", f".[{extra}]"]
     check_pip(python)
     stamp.unlink(missing_ok=True)
+    choose_build(python, options)
     if run(*command) != 0:
         raise CourseError(f"pip could not install everything (see above){install_hint()}")
     stamp.write_text(" ".join([*installed, extra or ""]).rstrip() + "\n", encoding="utf-8")
+
+
+def choose_build(python, options):
+    """On Linux, install PyTorch without CUDA where there is no NVIDIA card, or the build that was asked for.
+
+    Both packages come from one place and in one go: builds of different places do not work together.
+    """
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line for line in lines if line.startswith("torch")]
+    if sys.platform != "linux" or not packages:
+        return
+    question = "from importlib.metadata import version; print(version('torch'))"
+    asked = subprocess.run([python, "-c", question], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    have = asked.stdout.decode().strip()  # such as 2.14.1+cpu; nothing if there is no torch
+    insisted = options.cpu or options.gpu
+    without_cuda = options.cpu or not (options.gpu or has_nvidia_card() or WHEELS.is_dir())
+    if have.endswith("+cpu") == without_cuda or (have and not insisted):
+        return
+    command = [python, "-m", "pip", "install", "--force-reinstall", *packages]
+    problem = None
+    if without_cuda:
+        command += ["-i", CPU_WHEELS]
+        try:
+            urllib.request.urlopen(CPU_WHEELS + "/torch/", timeout=20).close()
+        except OSError as error:
+            problem = f"{CPU_WHEELS} cannot be reached: {error}"
+    if not problem and run(*command) != 0:
+        problem = "see above"
+    if problem and insisted:
+        raise CourseError(f"this build of PyTorch cannot be had ({problem}); nothing was changed")
+    if problem:
+        print(
+            f"Without the CPU build of PyTorch ({problem}): the ordinary one has 4.5 GB of CUDA", flush=True
+        )
+
+
+def has_nvidia_card():
+    """Return whether the driver of an NVIDIA card is there: Linux's, or that of Windows under WSL."""
+    return any(map(os.path.exists, ("/dev/nvidiactl", "/usr/lib/wsl/lib/nvidia-smi")))
 
 
 def install_hint():
