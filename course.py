@@ -213,7 +213,7 @@ def choose_build(python, options):
         try:
             urllib.request.urlopen(CPU_WHEELS + "/torch/", timeout=20).close()
         except OSError as error:
-            problem = f"{CPU_WHEELS} cannot be reached: {error}"
+            problem = f"{CPU_WHEELS} cannot be reached: {getattr(error, 'reason', error)}"
     if not problem and run(*command) != 0:
         problem = "see above"
     if problem and insisted:
