@@ -2,14 +2,17 @@
 
 import re
 import tomllib
+from itertools import chain
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from .files import PROJECT, ROOT
 
 # Only these two differ from one index to the other.
 CONDA_NAMES = {"pytorch": "torch"}
+EXTRAS = PROJECT["optional-dependencies"]
 JUPYTER = {"jupyterlab", "ipykernel"}
 # Colab in 2026-08. Nothing that it has may be too old for the course, or a lesson would reinstall it.
 COLAB = {
@@ -78,3 +81,12 @@ def test_every_package_is_listed_for_the_installation():
     names = {".".join(path.relative_to(ROOT).parts) for path in packages}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert names == set(project["tool"]["setuptools"]["packages"])
+
+
+def test_constraints_txt_pins_what_the_course_needs_within_its_ranges():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    wanted = [*requirements_txt()[:-1], *PROJECT["dependencies"], *chain(*EXTRAS.values())]
+    for each in map(Requirement, wanted):
+        if each.name != PROJECT["name"]:
+            assert pinned[each.name] in each.specifier, each
