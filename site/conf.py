@@ -20,7 +20,8 @@ project = "MNIST in notebooks"
 html_title = project
 language = "en"
 root_doc = "site/index"
-include_patterns = ["site/*.md", "notebooks/[0-9][0-9]_*.ipynb", "README.md", "tests/faults/FAULTS.md"]
+include_patterns = ["site/*.md", "notebooks/[0-9][0-9]_*.ipynb", "teaching/*.md"]
+include_patterns += ["README.md", "CONTRIBUTING.md", "tests/faults/FAULTS.md"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
 
 nb_execution_mode = "off"
@@ -31,6 +32,10 @@ myst_enable_extensions = []  # no $formulas$: a dollar is a dollar in the README
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 
+REPOSITORY = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+owner, name = REPOSITORY.split("/")[-2:]
+html_baseurl = f"https://{owner}.github.io/{name}/"  # for previews, which need a whole address
+
 html_theme = "sphinx_book_theme"
 html_static_path = ["static"]
 html_css_files = ["course.css"]
@@ -38,7 +43,7 @@ templates_path = ["templates"]
 html_sidebars = {"**": ["home", "search-button-field", "sbt-sidebar-nav"]}
 html_show_sphinx = html_show_sourcelink = False
 html_theme_options = {
-    "repository_url": tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["urls"]["Repository"],
+    "repository_url": REPOSITORY,
     "repository_branch": "main",
     "path_to_docs": "",
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
@@ -69,13 +74,23 @@ def without_remote_pictures(app, doctree) -> None:
 
 
 def describe(app, pagename, templatename, context, doctree) -> None:
-    """Give a page the sentence under its title as its description, for search engines and previews."""
+    """Give a page its first sentence and picture as its description, for search engines and previews."""
     texts = (part.astext() for part in doctree.findall(nodes.paragraph)) if doctree else ()
     sentence = next((text for text in texts if len(text.split()) > 8), "")
     if sentence:
         content = html.escape(" ".join(sentence.split()))
         context["metatags"] += f'<meta name="description" content="{content}">'
         context["metatags"] += f'<meta property="og:title" content="{html.escape(context["title"])}">'
+    uris = (image["uri"] for image in doctree.findall(nodes.image)) if doctree else ()
+    picture = next((uri for uri in uris if "_images/" in uri and uri.endswith(".png")), None)
+    if picture:
+        address = html_baseurl + picture[picture.index("_images/") :]
+        context["metatags"] += f'<meta property="og:image" content="{address}">'
+
+
+def without_field_numbers(app, what, name, member, skip, options) -> bool | None:
+    """Leave out a named tuple's fields, which autodoc calls aliases for numbers; the docstring has them."""
+    return True if type(member).__name__ == "_tuplegetter" else None
 
 
 def finish(app, error) -> None:
@@ -98,4 +113,5 @@ def setup(app) -> None:
     """Connect the functions above to the build."""
     app.connect("doctree-read", without_remote_pictures, priority=100)  # before Sphinx collects them
     app.connect("html-page-context", describe)
+    app.connect("autodoc-skip-member", without_field_numbers)
     app.connect("build-finished", finish)

@@ -136,6 +136,40 @@ def test_a_lesson_by_the_keyboard_alone(site, tab):
     assert (before, fold.evaluate("summary => summary.parentElement.open")) == (False, True)
 
 
+def test_the_first_page_by_the_keyboard_alone(site, tab):
+    """Tab reaches the search, the switch of the theme and the lessons; Enter opens one."""
+    tab.goto((site / "site" / "index.html").as_uri())
+    seen = ""
+    for _ in range(120):
+        tab.keyboard.press("Tab")
+        seen += tab.evaluate("document.activeElement.outerHTML.slice(0, 300)")
+        if "01_data_exploration" in seen and "theme-switch" in seen and "search" in seen:
+            break
+    else:
+        pytest.fail(seen)
+    tab.locator("article a[href*='01_data_exploration']").first.focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/notebooks/01_data_exploration.html*")
+
+
+def test_a_lesson_prints_with_its_figures_and_whole_lines(site, tab):
+    tab.goto((site / "notebooks" / f"{NOTEBOOKS[3].stem}.html").as_uri())
+    figures = sum("mystnb" in cell.metadata for cell in code_cells(read(NOTEBOOKS[3])))
+    assert tab.pdf().count(b"/Subtype /Image") >= figures
+    tab.emulate_media(media="print")
+    tab.set_viewport_size({"width": 700, "height": 900})  # of a sheet, in pixels
+    cut = tab.locator("article pre").evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth)")
+    assert cut == []
+
+
+def test_every_lesson_has_a_picture_and_a_sentence_for_previews(site):
+    for path in NOTEBOOKS:
+        text = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        assert re.search('<meta name="description" content="[^"]{40,}">', text), path.name
+        picture = re.search('<meta property="og:image" content="https://[^"]*/(_images/[^"]*)">', text)
+        assert (site / picture[1]).exists()
+
+
 def test_a_lesson_links_to_colab_and_to_its_file(site):
     name = NOTEBOOKS[0].name
     text = (site / "notebooks" / f"{NOTEBOOKS[0].stem}.html").read_text(encoding="utf-8")
