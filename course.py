@@ -261,6 +261,8 @@ def open_lessons(python, others):
         if os.environ[name].lower().startswith("socks"):  # JupyterLab would end for want of a package for it
             print(f"{name} is a SOCKS proxy: JupyterLab is started without it", flush=True)
             del os.environ[name]
+    # So that python is this environment's in JupyterLab's terminals, too.
+    os.environ["PATH"] = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
     if "ip" in ours:
         print("You are root: JupyterLab serves only this machine (127.0.0.1) and needs its token", flush=True)
     return run(python, "-m", "jupyterlab", "notebooks", *ours.values(), *others, ends_on_interrupt=True)

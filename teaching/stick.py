@@ -31,8 +31,8 @@ def main() -> int:
     """Run the command line; return pip's exit status if it fails."""
     parser = argparse.ArgumentParser(
         prog="course.py stick",
-        description="Write a folder from which `python course.py` installs and opens the lessons with the network "
-        "off, on machines with this system and this version of Python: about 3 GB with CUDA, 1 GB without.",
+        description="Write a folder from which `python course.py` installs and opens the lessons with the "
+        "network off, on machines with this system and this version of Python: 3 GB with CUDA, 1 GB without.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder, on a stick or a share")
@@ -64,7 +64,7 @@ def collect_wheels(folder: Path) -> int:
             return status
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e9
     print(
-        f"Done: {folder.parent}, with {size:.1f} GB of wheels. Copy it to a machine, and there: python course.py"
+        f"Done, with {size:.1f} GB of wheels. Copy {folder.parent} to a machine, and there: python course.py"
     )
     return 0
 

@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-import threading
 import venv
-import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from tests.support.indexes import served, write_wheel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is one build")
 
@@ -21,16 +19,6 @@ sys.exit(course.main(arguments))
 VERSIONS = "from importlib.metadata import version; print(version('torch'), version('torchvision'))"
 
 
-def write_wheel(folder, name, version):
-    """Write a package with nothing in it."""
-    (folder / name).mkdir(parents=True)
-    with zipfile.ZipFile(folder / name / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        about = f"{name}-{version}.dist-info"
-        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{about}/RECORD", "")
-
-
 @pytest.fixture
 def start(course, tmp_path, monkeypatch):
     """Start course.py in a fresh environment: the status, what was printed, and the two versions."""
@@ -40,23 +28,16 @@ def start(course, tmp_path, monkeypatch):
     (course / "requirements.txt").write_text("torch>=1\ntorchvision>=1\n", encoding="utf-8")
     venv.create(tmp_path / "fresh", with_pip=True)
     python = tmp_path / "fresh" / "bin" / "python"
-    for name, value in {"CONFIG_FILE": "/dev/null", "EXTRA_INDEX_URL": "", "FIND_LINKS": ""}.items():
-        monkeypatch.setenv(f"PIP_{name}", value)
-    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path / "indexes")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("PIP_INDEX_URL", f"{address}/ordinary")
+    with served(tmp_path / "indexes", monkeypatch) as address:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{address}/ordinary")
 
-    def run(*arguments, card="none", index=f"{address}/cpu"):
-        command = [python, "-c", START, index, card, *arguments]
-        done = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
-        versions = subprocess.run([python, "-c", VERSIONS], capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr, versions.stdout.split()
+        def run(*arguments, card="none", index=f"{address}/cpu"):
+            command = [python, "-c", START, index, card, *arguments]
+            done = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+            versions = subprocess.run([python, "-c", VERSIONS], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout + done.stderr, versions.stdout.split()
 
-    yield run
-    server.shutdown()
-    server.server_close()
+        yield run
 
 
 def test_without_a_card_it_has_no_cuda(start):
