@@ -1,5 +1,6 @@
 """README, continuous integration and the repository's address agree with each other."""
 
+import json
 import os
 import re
 import subprocess
@@ -113,6 +114,12 @@ def test_readme_names_every_lesson_with_its_badge():
         assert badge in rows[0]
     badges = set(re.findall(r"/blob/main/notebooks/([^)]+)\)", README))
     assert badges == set(lessons)
+
+
+def test_the_container_opens_what_exists_by_the_course_s_command():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert container["postCreateCommand"] == "python course.py --version"
+    assert all((ROOT / name).exists() for name in container["customizations"]["codespaces"]["openFiles"])
 
 
 def test_readme_has_no_placeholder():
