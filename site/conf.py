@@ -31,6 +31,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = []  # no $formulas$: a dollar is a dollar in the README
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_inherit_docstrings = False
 
 REPOSITORY = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 owner, name = REPOSITORY.split("/")[-2:]
@@ -40,7 +41,7 @@ html_theme = "sphinx_book_theme"
 html_static_path = ["static"]
 html_css_files = ["course.css"]
 templates_path = ["templates"]
-html_sidebars = {"**": ["home", "search-button-field", "sbt-sidebar-nav"]}
+html_sidebars = {"**": ["home", "sbt-sidebar-nav"]}
 html_show_sphinx = html_show_sourcelink = False
 html_theme_options = {
     "repository_url": REPOSITORY,
@@ -50,6 +51,7 @@ html_theme_options = {
     "use_repository_button": True,
     "use_download_button": True,
     "show_toc_level": 2,
+    "footer_content_items": [],
 }
 
 
@@ -65,12 +67,13 @@ def read_lesson(text: str) -> nbformat.NotebookNode:
 
 
 def without_remote_pictures(app, doctree) -> None:
-    """Show a picture of the site's own in place of Colab's badge, and words in place of other badges."""
+    """Show a picture of the site's own in place of Colab's badge, and no other badges."""
     for image in list(doctree.findall(nodes.image)):
         if "colab" in image["uri"]:
             image["uri"] = "/site/colab.svg"
         elif "://" in image["uri"]:
-            image.parent.replace(image, nodes.Text(image.get("alt", "")))
+            paragraph = image.parent.parent  # of a link to how the tests went
+            paragraph.parent.remove(paragraph)
 
 
 def describe(app, pagename, templatename, context, doctree) -> None:
