@@ -70,8 +70,9 @@ def pytest_runtest_call(item):
 LONGEST = [
     *("10_faster", "06_checkpoint", "04_loss", "12_draw", "05_prediction", "08_comparing", "03_training"),
     *("test_page.py", "09_experiment", "test_drawing.py", "07_notebook", "11_many"),
-    *("01_data", "test_notebooks.py", "test_colab.py", "test_time_to_accuracy.py", "test_page_command.py"),
-    *("test_jupyterlab.py", "test_recipes.py", "test_train.py", "test_tracking.py", "test_course.py"),
+    *("01_data", "test_notebooks.py", "test_site.py", "test_pictures.py", "test_colab.py", "test_recipes.py"),
+    *("test_jupyterlab.py", "test_time_to_accuracy.py", "test_page_command.py", "test_grading.py"),
+    *("test_train.py", "test_tracking.py", "test_course.py"),
     *("test_data.py", "test_train_resume.py", "test_train_processes.py", "test_checkpoints.py"),
 ]
 

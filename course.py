@@ -65,7 +65,8 @@ def main(arguments=None):
         if options.command == "site":
             return build_site(python, *others)
         if options.command in TEACHERS:
-            return run(python, "-m", TEACHERS[options.command], *others)
+            os.environ["PYTHONPATH"] = str(ROOT)  # for it runs where the teacher is
+            return run(python, "-m", TEACHERS[options.command], *others, folder=None)
         return open_lessons(python, others)
     except (CourseError, OSError) as error:
         print(f"course.py: {error}", file=sys.stderr)
@@ -282,15 +283,17 @@ def build_site(python, folder="_site"):
     return status
 
 
-def run(*command, quiet=False, ends_on_interrupt=False):
-    """Run a command in the course's folder and return its exit status.
+def run(*command, quiet=False, ends_on_interrupt=False, folder=ROOT):
+    """Run a command in the course's folder, or another, and return its exit status.
 
     Ctrl-C reaches the command as well, which is given time to tidy up. After that KeyboardInterrupt is
     raised, except for a command that Ctrl-C is the normal way to end.
     """
     output = subprocess.DEVNULL if quiet else None
     interrupted = False
-    with subprocess.Popen([str(part) for part in command], cwd=ROOT, stdout=output, stderr=output) as process:
+    with subprocess.Popen(
+        [str(part) for part in command], cwd=folder, stdout=output, stderr=output
+    ) as process:
         while True:
             try:
                 status = process.wait()
