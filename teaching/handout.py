@@ -19,10 +19,20 @@ from .release import ADDRESS, NOTEBOOKS, Lesson, is_solution, read_lessons
 
 LINK = re.compile(r"""(\]\(|(?:src|href)=")(?!https?:|mailto:|data:|#)([^)"\s]+)""")
 BADGE = re.compile(r"\[!\[[^]]*\]\([^)]*\)\]\(https://colab[^)]*\)\n*")
-PROMISE = "there are a check of your answer and a folded solution."
+# What the lessons say of solutions and stored outputs, and what a hand-out says in its place.
+PHRASES = {
+    "there are a check of your answer and a folded solution.": "is a check of your answer.",
+    " (or the solution's, if yours is not right yet)": "",
+    ", otherwise the one of the solution": "",
+    " (*Edit → Clear Outputs of All Cells* removes the stored answers.)": "",
+}
+TOP = (
+    "**This is a hand-out**, without outputs and solutions. Solve the exercises in their order, save, and "
+    "send this file."
+)
 NOTE = (
-    "*(This hand-out has no solutions. Where a later cell goes on with your answer, it needs one that the "
-    "check calls right; until then it stops at {name}.)*"
+    "*(No solution here. A cell further down goes on with your answer if the check calls it right. If not, "
+    "it ends in a red `NameError` for `{name}`, as may what builds on it; all other cells can be run.)*"
 )
 
 
@@ -35,7 +45,9 @@ def handout(lesson: Lesson, with_solutions: bool = False) -> tuple[dict, set[str
         if cell["cell_type"] == "markdown":
             text = cell["source"]
             if not with_solutions:  # the badge would open the lesson with its solutions
-                text = BADGE.sub("", text).replace(PROMISE, "is a check of your answer.")
+                text = BADGE.sub("", text)
+                for phrase, instead in PHRASES.items():
+                    text = text.replace(phrase, instead)
             cell["source"] = LINK.sub(lambda link: link[1] + _target(link[2], files), text)
         else:
             cell |= {"outputs": [], "execution_count": None}
@@ -43,9 +55,11 @@ def handout(lesson: Lesson, with_solutions: bool = False) -> tuple[dict, set[str
                 used = [name for name in re.findall(r"\bsolution_\w+", cell["source"]) if name in later]
                 if not used:
                     continue
-                source = NOTE.format(name=f"`{used[0]}`")
+                source = NOTE.format(name=used[0])
                 cell = {"cell_type": "markdown", "id": cell["id"], "metadata": {}, "source": source}
         cells.append(cell | {"source": cell["source"].splitlines(keepends=True)})
+    if not with_solutions:
+        cells.insert(1, {"cell_type": "markdown", "id": "handout", "metadata": {}, "source": [TOP]})
     return notebook | {"cells": cells}, files
 
 

@@ -46,7 +46,9 @@ def test_a_handout_has_no_solutions_and_no_outputs(folders, lesson):
             cell = next(cell for cell in cells if cell["id"] == f"{exercise.key}-{part}")
             assert "".join(cell["source"]) == released[cell["id"]]["source"]
             assert cell["metadata"] == released[cell["id"]]["metadata"]
-    assert "folded solution" not in text
+    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    for line in re.findall(r"[^\n]*(?:\bsolution(?!_)|stored answers)[^\n]*", prose):
+        assert "without outputs and solutions" in line or line.startswith("*(No solution here."), line
     assert "colab.research" not in text, "the badge opens the lesson with its solutions"
 
 
