@@ -65,6 +65,8 @@ def grade_student(name: str, alias: str, files: list, lessons: list[Lesson], sec
 def grade_folder(folder: Path, seconds: float, jobs: int) -> list[Grade]:
     """Grade everything in a folder, ``jobs`` students at a time."""
     sent, lessons = students(folder), read_lessons()
+    if not sent:
+        raise OSError(f"{folder} is empty; it should hold a file or a folder for each student")
     prepare([lesson.number for lesson in lessons], str(fetch_mnist()))
     numbers = random.sample(range(1, len(sent) + 1), len(sent))  # in another order than the names
     tasks = [(name, f"student {number}", sent[name]) for name, number in zip(sent, numbers, strict=True)]
@@ -110,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.platform == "win32":
             raise OSError("grading runs on Linux, macOS or WSL: Windows cannot limit a process as it has to")
         if options.to.exists():
-            raise OSError(f"{options.to} is there already; choose another folder with --to")
+            raise OSError(f"{options.to} is there already; delete it, or choose another folder with --to")
         grades = grade_folder(options.folder, options.seconds, options.jobs)
         write_reports(options.to, grades, names)
     except DataError as error:

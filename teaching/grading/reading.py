@@ -82,7 +82,7 @@ def read_cells(path: Path) -> list[Cell]:
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"a damaged notebook: {str(error)[:100]}") from None
+        raise Unreadable(f"a damaged notebook, to be saved and sent again: {str(error)[:100]}") from None
     except (AttributeError, KeyError, TypeError):
         raise Unreadable("JSON, but not a notebook") from None
     if not cells:

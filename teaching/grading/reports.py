@@ -2,7 +2,6 @@
 
 import csv
 import re
-from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -53,8 +52,7 @@ def write_reports(folder: Path, grades: list[Grade], names: bool) -> None:
     if not names:
         grades = sorted(grades, key=lambda grade: _numbers(grade.alias))
     columns = sorted({number for grade in grades for number in grade.results}, key=_numbers)
-    header = ["student", *columns, "points", "of", "notes"]
-    lines, rows, taken = [header], [], set()
+    lines, rows, told, taken = [["student", *columns, "points", "of", "notes"]], [], [], set()
     for grade in grades:
         states = [grade.results[number].state if number in grade.results else "" for number in columns]
         sums, notes = [str(grade.points), str(len(grade.results))], grade.told(names)
@@ -63,11 +61,18 @@ def write_reports(folder: Path, grades: list[Grade], names: bool) -> None:
         file = _file_name(grade.name, taken)
         (folder / "feedback" / file).write_text(_feedback(grade, names), encoding="utf-8")
         shown = f'<a href="feedback/{file}">{escape(grade.name)}</a>' if names else grade.alias
-        rows.append([shown, *map(_mark, states), *sums, "<br>".join(map(escape, notes))])
+        rows.append([shown, *sums, *map(_mark, states)])
+        told += [f"<li>{escape(grade.called(names))}: {escape(note)}</li>" for note in notes]
     with open(folder / "grades.csv", "w", encoding="utf-8-sig", newline="") as output:  # Excel wants the mark
         csv.writer(output).writerows(lines)
-    body = _table("Points", header, rows) + _wrong_answers(grades)
-    body += "\n<p>✓ right, ✗ not right, – not attempted; empty: the lesson was not sent.</p>"
+    sent = [
+        [grade.results[number].state for grade in grades if number in grade.results] for number in columns
+    ]
+    rows.append(["right", "", "", *(f"{some.count('right')} of {len(some)}" for some in sent)])
+    body = _table("Points", ["student", "points", "of", *columns], rows)
+    body += "<p>✓ right, ✗ not right, – not attempted; empty: the lesson was not sent.</p>\n"
+    body += _wrong_answers(grades, names)
+    body += f"<h2>Notes</h2>\n<ul>{''.join(told)}</ul>" if told else ""
     (folder / "grades.html").write_text(_page("Grades", body), encoding="utf-8")
 
 
@@ -90,18 +95,20 @@ def _file_name(name: str, taken: set[str]) -> str:
     return f"{base}.html"
 
 
-def _wrong_answers(grades: list[Grade]) -> str:
-    """Return how many gave which wrong answer. Sentences that differ in their numbers are one."""
-    counts, examples = Counter(), {}
+def _wrong_answers(grades: list[Grade], names: bool) -> str:
+    """Return who gave which wrong answer, the commonest first. Sentences that differ in numbers are one."""
+    who, examples = {}, {}
     for grade in grades:
         for number, result in grade.results.items():
             if result.state in ("wrong", "stopped"):
                 kind = number, re.sub(r"[-\d.,]+", "#", result.said)
-                counts[kind] += 1
-                examples.setdefault(kind, result.said)
-    kinds = sorted(counts, key=lambda kind: (_numbers(kind[0]), -counts[kind]))
-    rows = [[kind[0], escape(examples[kind]), str(counts[kind])] for kind in kinds]
-    return _table("Wrong answers", ["exercise", "what the check says", "students"], rows) if rows else ""
+                who.setdefault(kind, []).append(escape(grade.called(names)))
+                examples.setdefault(kind, escape(result.said))
+    kinds = sorted(who, key=lambda kind: (-len(who[kind]), _numbers(kind[0])))
+    rows = [[kind[0], str(len(who[kind])), examples[kind], ", ".join(who[kind])] for kind in kinds]
+    return (
+        _table("Wrong answers", ["exercise", "how many", "what the check says", "who"], rows) if rows else ""
+    )
 
 
 def _feedback(grade: Grade, names: bool) -> str:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import types
 
-from .limits import limit
+from .limits import MEMORY, limit
 
 START = 120  # seconds; the first process waits until torch is imported
 READY = b"ready"
@@ -114,4 +114,6 @@ def _verdict(program: list[str], answer: str, checks, name: str) -> tuple[bool, 
 
 
 def _led_to(error: BaseException) -> str:
-    return f"your cell led to {type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return f"it asked for more than {MEMORY // 2**30} GB of memory."
+    return f"your cell led to {type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")

@@ -110,9 +110,12 @@ def test_the_page_and_the_better_of_two_files(graded):
     assert [rows[name]["points"] for name in ("two", "three")] == ["1", "3"]
     assert "lesson 3 was sent more than once" in rows["three"]["notes"]
     page = (results / "grades.html").read_text(encoding="utf-8")
-    assert re.search(
-        r"<td>Not quite, because the sizes are right and the signs are not[^<]*</td><td>\d", page
-    )
+    kinds = r"<td>(\d+)</td><td>(Not [^<]*)</td><td>([^<]*)</td></tr>"
+    wrong = [(int(count), said, who.split(", ")) for count, said, who in re.findall(kinds, page)]
+    assert [count for count, *_ in wrong] == sorted((len(who) for *_, who in wrong), reverse=True)
+    assert any("the sizes are right and the signs are not" in said and "two" in who for _, said, who in wrong)
+    answered = len([row for row in rows.values() if row["3.2"]])
+    assert f"<td>{sum(row['3.2'] == '1' for row in rows.values())} of {answered}</td>" in page
     for part in ('<html lang="en">', "<title>", 'scope="col"', 'scope="row"', "<caption>", "<main>"):
         assert part in page
     feedback = (results / "feedback" / "two.html").read_text(encoding="utf-8")
@@ -146,11 +149,13 @@ def test_a_class_without_names(tmp_path):
         (["sent", "--no-n"], 2, "unrecognized"),
         (["sent", "--seconds", "0"], 2, "above 0"),
         (["sent", "--to", "new"], 1, "MNIST"),
+        (["data", "--to", "new"], 1, "is empty; it should hold a file or a folder for each student"),
     ],
 )
 def test_what_the_command_refuses(tmp_path, options, status, said):
     for name in ("sent", "sent-grades", "data"):
         (tmp_path / name).mkdir()
+    (tmp_path / "sent" / "ann.ipynb").touch()
     paths = [option if option.startswith("--") or option == "0" else tmp_path / option for option in options]
     done = run("grading", *paths, MNIST_DATA_DIR=str(tmp_path / "data"), **NO_NETWORK)
     assert done.returncode == status
