@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent
 
 # Kernels inherit the environment. A progress bar would only fill their outputs.
 os.environ["TQDM_DISABLE"] = "1"
-# Three tests run side by side; if each used all cores, they would wait for each other and be many times slower.
+# Three tests run side by side; with all cores each, they would wait for one another and be many times slower.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 

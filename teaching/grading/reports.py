@@ -68,7 +68,7 @@ def write_reports(folder: Path, grades: list[Grade], names: bool) -> None:
     sent = [
         [grade.results[number].state for grade in grades if number in grade.results] for number in columns
     ]
-    rows.append(["right", "", "", *(f"{some.count('right')} of {len(some)}" for some in sent)])
+    rows.append(["right", "", "", *(f"{some.count('right')}/{len(some)}" for some in sent)])
     body = _table("Points", ["student", "points", "of", *columns], rows)
     body += "<p>✓ right, ✗ not right, – not attempted; empty: the lesson was not sent.</p>\n"
     body += _wrong_answers(grades, names)

@@ -115,7 +115,7 @@ def test_the_page_and_the_better_of_two_files(graded):
     assert [count for count, *_ in wrong] == sorted((len(who) for *_, who in wrong), reverse=True)
     assert any("the sizes are right and the signs are not" in said and "two" in who for _, said, who in wrong)
     answered = len([row for row in rows.values() if row["3.2"]])
-    assert f"<td>{sum(row['3.2'] == '1' for row in rows.values())} of {answered}</td>" in page
+    assert f"<td>{sum(row['3.2'] == '1' for row in rows.values())}/{answered}</td>" in page
     for part in ('<html lang="en">', "<title>", 'scope="col"', 'scope="row"', "<caption>", "<main>"):
         assert part in page
     feedback = (results / "feedback" / "two.html").read_text(encoding="utf-8")
