@@ -167,7 +167,16 @@ def find(exercise: Exercise, lesson: Lesson, pieces: list[Piece]) -> Found | Non
                     attempts.append((not piece.text, trust, at, asked, cut))
         if attempts:
             *_, at, _, cut = max(attempts)
-            return Found(pieces[at].source, _program(exercise, lesson, pieces, at, cut), "")
+            sources = [pieces[at].source]
+            for below in range(at + 1, len(pieces)):  # of a cell that was split between two statements
+                piece = pieces[below]
+                if piece.anchor != pieces[at].anchor or piece.state != "own" or piece.text:
+                    break
+                for place, one in enumerate(piece.statements):
+                    if _answers(one, exercise) and exercise.answer not in one.sets:  # it adds to the answer
+                        sources.append(piece.source)
+                        at, cut = below, place
+            return Found("\n".join(sources), _program(exercise, lesson, pieces, at, cut), "")
     for piece in pieces:  # an attempt that is no Python
         near = stub in piece.ids or key in piece.exercises or piece.region == key
         named = re.search(rf"\b{exercise.answer}\b", piece.source)

@@ -75,3 +75,12 @@ def test_the_finders_are_asked_in_their_order():
 )  # fmt: skip
 def test_only_what_an_answer_needs_runs(source, kept):
     assert "\n".join(needed(list(statements(source)), "answer")) == (kept or source)
+
+
+def test_what_adds_to_an_answer_further_down_is_part_of_it():
+    """The cell was split between its statements, and the part with the id is not the last."""
+    parts = ["answer = {'A': 1}", "answer |= {'B': 2}", "answer['C'] = 3", "print(answer)"]
+    cells = [headings()[FIRST.key], *(Cell("code", part, "", "") for part in parts)]
+    cells[2] = cells[2]._replace(id=f"{FIRST.key}-stub")
+    found = find(FIRST, LESSON, pieces_of(cells, LESSON))
+    assert found.program == parts[:3]
