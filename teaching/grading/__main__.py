@@ -52,7 +52,7 @@ def grade_student(name: str, alias: str, files: list, lessons: list[Lesson], sec
             notes.append((label, f"NOT GRADED, a fault of the grader: {type(error).__name__}: {error}"))
             continue
         notes += [
-            (label, f"{number}: {one.said}") for number, one in results.items() if one.state == "stopped"
+            (label, f"{number}: {one.sentence}") for number, one in results.items() if one.state == "stopped"
         ]
         if lesson.number in best:
             notes.append((label, f"lesson {int(lesson.number)} was sent more than once; the best counts"))

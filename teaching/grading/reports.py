@@ -21,7 +21,7 @@ class Result(NamedTuple):
     """Of one exercise: a state, which is one of MARKS, the sentence, and the student's code."""
 
     state: str
-    said: str
+    sentence: str
     code: str
 
 
@@ -101,9 +101,9 @@ def _wrong_answers(grades: list[Grade], names: bool) -> str:
     for grade in grades:
         for number, result in grade.results.items():
             if result.state in ("wrong", "stopped"):
-                kind = number, re.sub(r"[-\d.,]+", "#", result.said)
+                kind = number, re.sub(r"[-\d.,]+", "#", result.sentence)
                 who.setdefault(kind, []).append(escape(grade.called(names)))
-                examples.setdefault(kind, escape(result.said))
+                examples.setdefault(kind, escape(result.sentence))
     kinds = sorted(who, key=lambda kind: (-len(who[kind]), _numbers(kind[0])))
     rows = [[kind[0], str(len(who[kind])), examples[kind], ", ".join(who[kind])] for kind in kinds]
     return (
@@ -115,7 +115,7 @@ def _feedback(grade: Grade, names: bool) -> str:
     parts = [f"<p>{grade.points} of {len(grade.results)} points.</p>"]
     parts += [f"<p>{escape(note)}</p>" for note in grade.told(True)]
     for number, result in sorted(grade.results.items(), key=lambda item: _numbers(item[0])):
-        parts.append(f"<h2>Exercise {number} {_mark(result.state)}</h2>\n<p>{escape(result.said)}</p>")
+        parts.append(f"<h2>Exercise {number} {_mark(result.state)}</h2>\n<p>{escape(result.sentence)}</p>")
         parts += [f"<pre><code>{escape(result.code)}</code></pre>"] if result.code else []
     return _page(grade.name if names else f"{grade.name} ({grade.alias})", "\n".join(parts))
 

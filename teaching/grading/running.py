@@ -48,22 +48,18 @@ def judge(program: list[str], answer: str, lesson: str, check: str, seconds: flo
                 raise RuntimeError("no process could be started")
             if not receives.poll(seconds):
                 return "stopped", f"Not quite, because it was not done after {seconds:g} seconds."
-            right, said = json.loads(receives.recv_bytes(LONGEST))
-            said = str(said).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-        except (
-            EOFError,
-            OSError,
-            ValueError,
-            TypeError,
-            RecursionError,
-        ):  # it ended before its verdict, or sent something else
+            right, sentence = json.loads(receives.recv_bytes(LONGEST))
+            # Half of a surrogate pair cannot be written.
+            sentence = str(sentence).encode("utf-8", "replace").decode()
+        except (EOFError, OSError, ValueError, TypeError, RecursionError):
+            # It ended before its verdict, or sent something else.
             return "stopped", "Not quite, because it ended Python itself."
         finally:
             receives.close()
             end(process.pid)
             process.join()
-    state = "right" if right is True else "not attempted" if said.startswith("Not yet") else "wrong"
-    return state, said if said.startswith(("Right.", "Not ")) else f"Not quite, because {said}"
+    state = "right" if right is True else "not attempted" if sentence.startswith("Not yet") else "wrong"
+    return state, sentence if sentence.startswith(("Right.", "Not ")) else f"Not quite, because {sentence}"
 
 
 def end(pid: int) -> None:
@@ -82,11 +78,11 @@ def _work(task: str, scratch: str, seconds: float, sends) -> None:
     limit(scratch, seconds)
     sends.send_bytes(READY)
     try:
-        right, said = _verdict(program, answer, checks, check)
+        right, sentence = _verdict(program, answer, checks, check)
     except BaseException as error:  # SystemExit too: what an answer raises is no more than wrong
-        right, said = False, _led_to(error)
+        right, sentence = False, _led_to(error)
     with contextlib.suppress(OSError):
-        sends.send_bytes(json.dumps([right, said[:1000]]).encode())
+        sends.send_bytes(json.dumps([right, sentence[:1000]]).encode())
     os._exit(0)  # and no thread or atexit function goes on
 
 
@@ -109,8 +105,8 @@ def _verdict(program: list[str], answer: str, checks, name: str) -> tuple[bool, 
     for module, names in kept:
         for changed in (key for key, value in names.items() if vars(module).get(key) is not value):
             return False, f"it replaces {module.__name__}.{changed}, which the check relies on."
-    said = (printed.getvalue().strip().splitlines() or [""])[-1]
-    return right, said + ("" if right else problem)
+    sentence = (printed.getvalue().strip().splitlines() or [""])[-1]
+    return right, sentence + ("" if right else problem)
 
 
 def _led_to(error: BaseException) -> str:

@@ -111,9 +111,11 @@ def test_the_page_and_the_better_of_two_files(graded):
     assert "lesson 3 was sent more than once" in rows["three"]["notes"]
     page = (results / "grades.html").read_text(encoding="utf-8")
     kinds = r"<td>(\d+)</td><td>(Not [^<]*)</td><td>([^<]*)</td></tr>"
-    wrong = [(int(count), said, who.split(", ")) for count, said, who in re.findall(kinds, page)]
+    wrong = [(int(count), sentence, who.split(", ")) for count, sentence, who in re.findall(kinds, page)]
     assert [count for count, *_ in wrong] == sorted((len(who) for *_, who in wrong), reverse=True)
-    assert any("the sizes are right and the signs are not" in said and "two" in who for _, said, who in wrong)
+    assert any(
+        "the sizes are right and the signs are not" in sentence and "two" in who for _, sentence, who in wrong
+    )
     answered = len([row for row in rows.values() if row["3.2"]])
     assert f"<td>{sum(row['3.2'] == '1' for row in rows.values())}/{answered}</td>" in page
     for part in ('<html lang="en">', "<title>", 'scope="col"', 'scope="row"', "<caption>", "<main>"):
@@ -141,7 +143,7 @@ def test_a_class_without_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "said"),
+    ("options", "status", "sentence"),
     [
         (["sent"], 1, "is there already"),
         (["nowhere"], 2, "is not a folder"),
@@ -152,13 +154,13 @@ def test_a_class_without_names(tmp_path):
         (["data", "--to", "new"], 1, "is empty; it should hold a file or a folder for each student"),
     ],
 )
-def test_what_the_command_refuses(tmp_path, options, status, said):
+def test_what_the_command_refuses(tmp_path, options, status, sentence):
     for name in ("sent", "sent-grades", "data"):
         (tmp_path / name).mkdir()
     (tmp_path / "sent" / "ann.ipynb").touch()
     paths = [option if option.startswith("--") or option == "0" else tmp_path / option for option in options]
     done = run("grading", *paths, MNIST_DATA_DIR=str(tmp_path / "data"), **NO_NETWORK)
     assert done.returncode == status
-    assert said in done.stderr.splitlines()[-1], done.stderr
+    assert sentence in done.stderr.splitlines()[-1], done.stderr
     assert status == 2 or done.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()

@@ -95,16 +95,16 @@ def tried(tmp_path_factory):
         seconds = time.monotonic() - start
         server.shutdown(socket.SHUT_RDWR)
     pages = {name: results / "feedback" / f"{name.replace(' ', '_')}.html" for name in TRIED}
-    said = {name: unescape(page.read_text(encoding="utf-8")) for name, page in pages.items()}
-    return rows, said, connections, victim, seconds
+    sentence = {name: unescape(page.read_text(encoding="utf-8")) for name, page in pages.items()}
+    return rows, sentence, connections, victim, seconds
 
 
 @pytest.mark.parametrize("name", TRIED)
 def test_an_answer_that(name, tried):
-    rows, said, *_ = tried
+    rows, sentence, *_ = tried
     expected = TRIED[name][1]
-    assert rows[name]["3.2"] == str(int(expected is None)), said[name]
-    assert (expected or "Right.") in said[name], said[name]
+    assert rows[name]["3.2"] == str(int(expected is None)), sentence[name]
+    assert (expected or "Right.") in sentence[name], sentence[name]
 
 
 def test_nothing_was_reached_and_nothing_is_left(tried):
