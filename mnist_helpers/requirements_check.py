@@ -65,6 +65,8 @@ def check_requirements(data_dir: str | Path | None = None) -> Iterator[Finding]:
     yield check_jupyter()
     yield from check_data_and_disk(data_dir)
     yield check_device()
+    if missing := [name for name in ("swanlab", "tensorboard") if find_spec(name) is None]:
+        yield Finding(True, f"lesson 9 will first install {' and '.join(missing)}, from the network")
 
 
 def check_python() -> Finding:

@@ -52,6 +52,14 @@ def test_check_on_a_complete_machine(command, data_dir):
         assert any(line.startswith(f"OK    {subject}") for line in lines), subject
 
 
+def test_check_says_what_lesson_9_will_install(command, data_dir, tmp_path):
+    hide = "import sys\nsys.modules['tensorboard'] = None\n"
+    (tmp_path / "sitecustomize.py").write_text(hide, encoding="utf-8")
+    done = command("check", "--data-dir", data_dir, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert "OK    lesson 9 will first install tensorboard, from the network" in done.stdout.splitlines()
+
+
 def test_check_names_a_damaged_file_an_old_package_and_a_torch_that_does_not_import(command, raw, tmp_path):
     """Each with its remedy, and the others are right."""
     folder = Path(shutil.copytree(raw, tmp_path / "MNIST" / "raw"))
