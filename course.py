@@ -172,7 +172,7 @@ def install(python, prefix, options):
     """Install the requirements, and those of a command, unless the stamp says that they are in place."""
     stamp = prefix / STAMP
     wanted = fingerprint()
-    extra = options.command if options.command in ("test", "site") else None
+    extra = None if options.command in TEACHERS else options.command
     installed = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
     if installed[:1] != [wanted]:
         installed = [wanted]  # followed by the commands whose extra is there

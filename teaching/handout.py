@@ -7,7 +7,6 @@ notebooks, other relative links to the repository.
 """
 
 import argparse
-import copy
 import json
 import re
 import shutil
@@ -41,7 +40,7 @@ def handout(lesson: Lesson, with_solutions: bool = False) -> tuple[dict, set[str
     notebook = json.loads(lesson.path.read_text(encoding="utf-8"))
     cells, files = [], set()
     later = "\n".join(cell["source"] for cell in lesson.cells if not is_solution(cell))
-    for cell in copy.deepcopy(lesson.cells):
+    for cell in map(dict, lesson.cells):
         if cell["cell_type"] == "markdown":
             text = cell["source"]
             if not with_solutions:  # the badge would open the lesson with its solutions

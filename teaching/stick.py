@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from course import CPU_WHEELS, ROOT, WHEELS
-from mnist_helpers import load_mnist
+from mnist_helpers import fetch_mnist
 
 LEFT_HERE = shutil.ignore_patterns(
     ".git",
@@ -24,13 +24,14 @@ LEFT_HERE = shutil.ignore_patterns(
     "checkpoints",
     "runs",
     "_site",
+    "data",  # which may lie elsewhere
 )
 
 
 def main() -> int:
     """Run the command line; return pip's exit status if it fails."""
     parser = argparse.ArgumentParser(
-        prog="course.py stick",
+        prog="python course.py stick",
         description="Write a folder from which `python course.py` installs and opens the lessons with the "
         "network off, on machines with this system and this version of Python: 3 GB with CUDA, 1 GB without.",
         allow_abbrev=False,
@@ -41,9 +42,11 @@ def main() -> int:
         parser.error(f"{folder} exists and is not empty; name a new folder")
     if folder.is_relative_to(ROOT):
         parser.error(f"{folder} lies inside the course; name a folder outside")
-    load_mnist()  # fetched, and checked
+    raw = Path("MNIST", "raw")
+    data = fetch_mnist() / raw
     print(f"Copying the course to {folder}", flush=True)
     shutil.copytree(ROOT, folder, ignore=LEFT_HERE, dirs_exist_ok=True)
+    shutil.copytree(data, folder / "data" / raw)
     return collect_wheels(folder / WHEELS.name)
 
 

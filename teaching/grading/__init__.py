@@ -3,6 +3,7 @@
 reading     from what students sent to cells
 finding     from cells to the answer of each exercise
 needed      the statements that an answer needs
-running     one answer in one process, under limits
+running     one answer in one process
+limits      what such a process may not do
 reports     the table, the page and the students' feedback
 """

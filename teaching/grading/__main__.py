@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mnist_helpers import DataError, fetch_mnist
+from mnist_helpers.errors import first_line
 
 from ..release import Lesson, read_lessons
 from .finding import find, lesson_of, pieces_of
@@ -116,9 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
         grades = grade_folder(options.folder, options.seconds, options.jobs)
         write_reports(options.to, grades, names)
     except DataError as error:
-        print(
-            f"grade: {str(error).splitlines()[0]} (python -m mnist_helpers fetch says more)", file=sys.stderr
-        )
+        print(f"grade: {first_line(error)} (python -m mnist_helpers fetch says more)", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"grade: {error}", file=sys.stderr)

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.programs import ROOT
 
 
 def run(module: str, *arguments, **variables) -> subprocess.CompletedProcess:
-    """Run ``python -m teaching.MODULE`` in the repository, as course.py does."""
+    """Run ``python -m teaching.MODULE`` as course.py does, with the repository on the path."""
     command = [sys.executable, "-m", f"teaching.{module}", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=3000)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3000)
 
 
 def grade(folder: Path, *arguments, **variables) -> tuple[dict[str, dict], Path]:

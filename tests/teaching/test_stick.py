@@ -19,7 +19,10 @@ def test_a_stick_is_installed_from_without_a_network(course, tmp_path, monkeypat
     for name in NEEDED:
         write_wheel(tmp_path / "index", name, "2222.0" if name != "swanlab" else "0.10.5")
     (course / "requirements.txt").write_text("# for the lessons\ntorch>=1\n", encoding="utf-8")
-    (course / "mnist_helpers" / "__init__.py").write_text("load_mnist = print\n", encoding="utf-8")
+    fetched = f"import pathlib\nfetch_mnist = lambda: pathlib.Path({str(tmp_path / 'elsewhere')!r})\n"
+    (course / "mnist_helpers" / "__init__.py").write_text(fetched, encoding="utf-8")
+    (tmp_path / "elsewhere" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "MNIST" / "raw" / "file").touch()
     (course / "teaching").mkdir()
     shutil.copy(ROOT / "teaching" / "stick.py", course / "teaching" / "stick.py")
     (course / ".git").mkdir()
@@ -33,6 +36,7 @@ def test_a_stick_is_installed_from_without_a_network(course, tmp_path, monkeypat
     assert done.stdout.splitlines()[-1].endswith(f"Copy {stick} to a machine, and there: python course.py")
     assert sorted(path.name.split("-")[0] for path in (stick / "wheels").iterdir()) == sorted(NEEDED)
     assert not (stick / ".git").exists()
+    assert (stick / "data" / "MNIST" / "raw" / "file").exists()
 
     monkeypatch.setenv("PIP_INDEX_URL", NOWHERE)
     student = tmp_path / "student" / "bin" / "python"
