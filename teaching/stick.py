@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python course.py stick",
         description="Write a folder from which `python course.py` installs and opens the lessons with the "
-        "network off, on machines with this system and this version of Python: 3 GB with CUDA, 1 GB without.",
+        "network off, on machines with this system and this version of Python: 3 GB with CUDA, less without.",
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a new folder, on a stick or a share")
